@@ -1,0 +1,7 @@
+//! Sign-in, sessions, tokens and permits: everything that decides who is there.
+
+pub mod context;
+pub mod permit;
+
+pub use context::{Actor, Context, System};
+pub use permit::{Act, Creating, Elevating, Operating, Permit, Proof, Reading, Removing, Scope, Updating};

@@ -1,0 +1,1 @@
+//! What the browser may call about engines, containers and images.

@@ -1,0 +1,121 @@
+//! Jobs as pages and the API see them.
+
+use crate::{id::Id, storage::{Customer, User}, time::Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Where a job stands. It moves only forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended badly; the outcome says why.
+    Failed,
+    /// Ended because somebody asked for it.
+    Cancelled,
+    /// Its worker is gone and it cannot be told how far it came.
+    Lost,
+}
+
+impl JobState {
+    /// Whether it has ended.
+    pub const fn is_finished(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost)
+    }
+
+    /// Whether it may become `next`.
+    pub const fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Queued => matches!(next, Self::Running | Self::Cancelled | Self::Failed),
+            Self::Running => next.is_finished(),
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost => false,
+        }
+    }
+
+    /// Its name in the database and the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// One job, from being asked for to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its identifier.
+    pub id: Id<Job>,
+    /// The customer it belongs to.
+    pub customer: Option<Id<Customer>>,
+    /// What acts on what: `container.run`, `image.pull`.
+    pub kind: String,
+    /// What a person calls it: `Pull nginx:1.27`.
+    pub title: String,
+    /// The operation as it was asked for, secrets masked.
+    pub operation: Value,
+    /// Where it stands.
+    pub state: JobState,
+    /// How far it is, while it runs and when it can be told.
+    pub progress: Option<Progress>,
+    /// What came of it: the result, or `{"error": {...}}`.
+    pub outcome: Option<Value>,
+    /// Who asked for it.
+    pub person: Option<Id<User>>,
+    /// Their name then.
+    pub person_name: String,
+    /// Whether somebody asked to cancel it.
+    pub cancel_requested: bool,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When a worker took it.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// 0 to 1; `None` while it cannot be told.
+    pub fraction: Option<f64>,
+    /// What it is doing now.
+    pub note: String,
+    /// Its parts, such as the layers of an image.
+    pub parts: Vec<Part>,
+}
+
+/// One part of a job's progress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its name, such as a layer's short id.
+    pub name: String,
+    /// What is being done with it: `Downloading`, `Extracting`, `Pull complete`.
+    pub note: String,
+    /// Bytes done.
+    pub done: i64,
+    /// Bytes in all; 0 while unknown.
+    pub total: i64,
+}
+
+/// One line of a job's output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Counts from 1 without a gap.
+    pub sequence: i64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// `out`, `err`, or `note` for our own words.
+    pub stream: String,
+    /// The text, without the line end.
+    pub text: String,
+}

@@ -1,0 +1,1 @@
+//! Jobs on the server: the queue, the runner and their output.

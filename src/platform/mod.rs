@@ -1,0 +1,8 @@
+//! What carries the four modules on the server: configuration, database, routes, errors, telemetry.
+
+pub mod config;
+pub mod db;
+pub mod errors;
+pub mod serve;
+pub mod state;
+pub mod telemetry;

@@ -1,0 +1,57 @@
+//! The handles of a running server.
+
+use super::{config::Config, db::Db};
+use crate::events::server::Bus;
+use anyhow::Context as _;
+use std::{ops::Deref, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// The handles of a running server. Cheap to clone.
+#[derive(Clone)]
+pub struct State(Arc<Handles>);
+
+/// What a [`State`] holds.
+pub struct Handles {
+    /// The configuration.
+    pub config: Config,
+    /// The database.
+    pub db: Db,
+    /// Where changes are told.
+    pub bus: Bus,
+    /// Cancelled when the server stops: every stream and loop ends on it.
+    pub stopping: CancellationToken,
+}
+
+impl Deref for State {
+    type Target = Handles;
+
+    fn deref(&self) -> &Handles {
+        &self.0
+    }
+}
+
+impl State {
+    /// Makes the data folder, opens the database, brings its tables up to date and starts what runs
+    /// in the background.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        make_private_folder(&config.data.dir)?;
+        let db = Db::open(&config.database_url(), config.database.connections).await?;
+        db.migrate().await?;
+        let state = Self(Arc::new(Handles { config, db, bus: Bus::new(), stopping: CancellationToken::new() }));
+        Ok(state)
+    }
+}
+
+/// Makes a folder that only this user can enter; one that exists is left as it is.
+fn make_private_folder(path: &std::path::Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("making the data folder {}", path.display()))
+}

@@ -1,0 +1,1 @@
+//! Server functions over all entities, and typed calls of them.

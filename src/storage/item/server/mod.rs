@@ -1,0 +1,3 @@
+//! The store: find, save, remove, history, over every entity.
+
+pub mod hooks;

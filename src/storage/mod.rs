@@ -1,0 +1,54 @@
+//! What is kept: one common base, [`item`], and one file per stored thing.
+//!
+//! A new entity costs its file here, a migration and a word in [`items!`] below.
+
+pub mod item;
+
+mod customer;
+mod host;
+mod login;
+mod machine;
+mod playbook;
+mod user;
+
+pub use customer::Customer;
+pub use host::Host;
+pub use login::Login;
+pub use machine::Machine;
+pub use playbook::Playbook;
+pub use user::User;
+
+use item::Entry;
+use std::sync::OnceLock;
+
+macro_rules! items {
+    ($($item:ident),* $(,)?) => {
+        static ENTRIES: &[Entry] = &[$(Entry::of::<$item>()),*];
+    };
+}
+
+items![Customer, Host, Login, Machine, Playbook, User];
+
+static FURTHER: OnceLock<Vec<Entry>> = OnceLock::new();
+
+/// Every entity there is.
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    ENTRIES.iter().chain(FURTHER.get().into_iter().flatten())
+}
+
+/// Adds entities to the list, once and before the server starts: how a program built on this
+/// library, or a test, brings its own.
+pub fn add_entries(entries: Vec<Entry>) {
+    // A second call in one process would change the list under running servers; the first one stands.
+    drop(FURTHER.set(entries));
+}
+
+/// The entity of that name (`machine`).
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    entries().find(|entry| entry.kind.name == name)
+}
+
+/// The entity with that plural (`machines`), as it stands in a URL.
+pub fn entry_by_plural(plural: &str) -> Option<&'static Entry> {
+    entries().find(|entry| entry.kind.plural == plural)
+}
