@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# Brings what is missing on a fresh Debian or Ubuntu, and nothing twice. Sourced.
+#
+# Everything comes from the distribution's packages, crates.io, npm or rustup; nothing is
+# downloaded from anywhere else, and what is already there in the right version stays.
+
+CARGO_LEPTOS_VERSION=0.3.10
+
+# Installs the packages whose command is missing: setup_packages COMMAND:PACKAGE...
+setup_packages() {
+  local pair missing=()
+  for pair in "$@"; do
+    have "${pair%%:*}" || missing+=("${pair#*:}")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  have apt-get || die "please install: ${missing[*]} (this script knows only apt)"
+  say "Installing packages: ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Makes the compiler of rust-toolchain.toml ready, with its parts and the browser's target.
+setup_rust() {
+  local wanted default part
+  have rustup || die "Rust is missing. Install rustup (https://rustup.rs, or your distribution's package) and run this again."
+  setup_packages cc:build-essential pkg-config:pkg-config
+  wanted=$(sed -n 's/^channel = "\(.*\)"/\1/p' "$ROOT/rust-toolchain.toml")
+  default=$(rustup default 2>/dev/null | cut -d' ' -f1 || true)
+  if ! rustup run "$wanted" rustc --version >/dev/null 2>&1; then
+    if [ -n "$default" ] && [ "$(rustup run "$default" rustc --version | cut -d' ' -f2)" = "$wanted" ]; then
+      # The same compiler under another name ("stable") needs no second download.
+      export RUSTUP_TOOLCHAIN=$default
+    else
+      say "Installing Rust $wanted"
+      rustup toolchain install "$wanted" --profile minimal
+    fi
+  fi
+  local toolchain=${RUSTUP_TOOLCHAIN:-$wanted}
+  for part in rustfmt clippy; do
+    rustup component list --toolchain "$toolchain" --installed | grep -q "^$part" ||
+      rustup component add --toolchain "$toolchain" "$part"
+  done
+  rustup target list --toolchain "$toolchain" --installed | grep -qx wasm32-unknown-unknown ||
+    rustup target add --toolchain "$toolchain" wasm32-unknown-unknown
+}
+
+# Installs cargo-leptos and the wasm-bindgen that fits the crate, unless the right ones are there.
+setup_cargo_leptos() {
+  local bindgen
+  bindgen=$(sed -n 's/^wasm-bindgen = .*version = "=\([0-9.]*\)".*/\1/p' "$ROOT/Cargo.toml")
+  [ -n "$bindgen" ] || die "Cargo.toml does not pin wasm-bindgen with \"=\""
+  if [ "$(cargo-leptos --version 2>/dev/null)" != "cargo-leptos $CARGO_LEPTOS_VERSION" ]; then
+    # Its TLS library is built from source, which needs the whole of Perl.
+    setup_packages perl:perl make:make
+    setup_crate cargo-leptos "$CARGO_LEPTOS_VERSION" --locked --no-default-features --features no_downloads
+  fi
+  if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
+    setup_crate wasm-bindgen-cli "$bindgen"
+  fi
+}
+
+# Installs a tool from crates.io, lightly optimised: a tool that runs for seconds is not worth
+# the many minutes of a full release build.
+setup_crate() {
+  local crate=$1 version=$2
+  shift 2
+  say "Building $crate $version (once; this takes some minutes)"
+  env -u RUSTFLAGS CARGO_TARGET_DIR="$CACHE/tools-target" CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    cargo install --quiet --force --root "$CACHE/tools" "$crate" --version "=$version" "$@"
+  rm -rf "$CACHE/tools-target"
+}
+
+# Brings what scripts/services starts. Debian starts Docker and PostgreSQL as services when they
+# are installed; the tests use neither, but private ones.
+setup_services() {
+  setup_packages dockerd:docker.io docker-registry:docker-registry htpasswd:apache2-utils \
+    busybox:busybox-static ip:iproute2 unshare:util-linux
+  setup_packages docker:docker-cli
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || setup_packages initdb:postgresql
+}
+
+# Brings Node.js, a browser, and the browser tests' packages.
+setup_browser() {
+  setup_packages node:nodejs npm:npm
+  [ "$(node --print 'process.versions.node.split(".")[0]')" -ge 18 ] || die "the browser tests need Node.js 18 or newer"
+  if ! find_browser >/dev/null; then
+    if apt-cache policy chromium 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+      setup_packages chromium:chromium
+    else
+      setup_packages chromium:chromium-browser
+    fi
+  fi
+  if [ "$ROOT/end2end/package-lock.json" -nt "$ROOT/end2end/node_modules/.package-lock.json" ]; then
+    say "Installing the browser tests' packages"
+    (cd "$ROOT/end2end" && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --no-audit --no-fund --loglevel=error)
+  fi
+}
+
+# Prints the path of a Chromium or Chrome; MUELLE_BROWSER names another one.
+find_browser() {
+  local name
+  if [ -n "${MUELLE_BROWSER:-}" ]; then
+    printf '%s\n' "$MUELLE_BROWSER"
+    return
+  fi
+  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+    command -v "$name" && return
+  done
+  return 1
+}
