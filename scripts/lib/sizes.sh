@@ -1,20 +1,9 @@
 # shellcheck shell=bash
-# Compression and size of the site folder. Sourced by scripts/release and scripts/bench.
+# The size of the site folder. Sourced by scripts/release and scripts/bench.
 
 FIRST_VISIT_LIMIT_BYTES=450000
 
 kilobytes() { printf '%s\n' $((($1 + 500) / 1000)); }
-
-# Puts .br and .gz beside each file that gains by it; fonts and pictures are compressed already.
-compress_site() {
-  local file
-  find "$1" -type f \( -name '*.wasm' -o -name '*.js' -o -name '*.css' -o -name '*.svg' \
-    -o -name '*.json' -o -name '*.txt' -o -name '*.html' -o -name '*.webmanifest' \) -print0 |
-    while IFS= read -r -d '' file; do
-      brotli --force --best --keep "$file"
-      gzip --force --best --keep --no-name "$file"
-    done
-}
 
 # Prints what a first visit loads, file by file, and fails over the limit. Scripts in snippets/
 # are left out: pages import them when they are opened.
@@ -25,6 +14,8 @@ print_sizes() {
     raw=$(stat -c %s "$file")
     small=$raw
     if [ -f "$file.br" ]; then small=$(stat -c %s "$file.br"); fi
+    # Fonts are compressed already.
+    if [ "$small" -gt "$raw" ]; then small=$raw; fi
     total=$((total + small))
     printf '%10s %10s  %s\n' "$raw" "$small" "${file#"$site"/}"
   done < <(find "$site" -type f \( -name '*.wasm' -o -name '*.js' -o -name '*.css' -o -name '*.woff2' \
