@@ -22,6 +22,7 @@ RUN apt-get update \
 COPY --from=build /source/dist/ /opt/muelle/
 ENV PATH=/opt/muelle:$PATH \
     LEPTOS_SITE_ROOT=/opt/muelle/site \
+    LEPTOS_HASH_FILES=true \
     MUELLE_DATA__DIR=/data \
     MUELLE_SERVER__ADDRESS=0.0.0.0:3000 \
     MUELLE_TLS__MODE=self-signed

@@ -42,6 +42,7 @@ export class Server {
       MUELLE_DATABASE__URL: `sqlite:${join(data, 'muelle.db')}`,
       MUELLE_ENGINE__ADDRESS: options.engine,
       LEPTOS_SITE_ROOT: site,
+      LEPTOS_HASH_FILES: 'true',
       ...options.environment,
     });
     await server.resume();
