@@ -1,6 +1,10 @@
 //! Jobs as pages and the API see them.
 
-use crate::{id::Id, storage::{Customer, User}, time::Timestamp};
+use crate::{
+    id::Id,
+    storage::{Customer, User},
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -25,7 +29,10 @@ pub enum JobState {
 impl JobState {
     /// Whether it has ended.
     pub const fn is_finished(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost)
+        matches!(
+            self,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost
+        )
     }
 
     /// Whether it may become `next`.

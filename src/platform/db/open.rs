@@ -49,8 +49,10 @@ impl Db {
             .connect_with(options.clone())
             .await
             .with_context(|| format!("opening {url}"))?;
-        let version: String =
-            sqlx::query_scalar("select sqlite_version()").fetch_one(&writer).await.context("asking SQLite's version")?;
+        let version: String = sqlx::query_scalar("select sqlite_version()")
+            .fetch_one(&writer)
+            .await
+            .context("asking SQLite's version")?;
         if version_number(&version) < SQLITE_LEAST {
             bail!("the linked SQLite {version} can lose committed data; 3.51.3 or newer is needed");
         }
@@ -78,16 +80,27 @@ impl Db {
 }
 
 async fn run_sqlite(migrator: &Migrator, pool: &SqlitePool) -> anyhow::Result<()> {
-    migrator.run(pool).await.context("bringing the tables up to date")
+    migrator
+        .run(pool)
+        .await
+        .context("bringing the tables up to date")
 }
 
 async fn run_postgres(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
-    migrator.run(pool).await.context("bringing the tables up to date")
+    migrator
+        .run(pool)
+        .await
+        .context("bringing the tables up to date")
 }
 
 /// `3.51.3` as 3051003, the way `SQLITE_VERSION_NUMBER` counts.
 fn version_number(version: &str) -> i32 {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).chain([0, 0]).take(3).fold(0, |sum, part: i32| sum * 1000 + part)
+    version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0))
+        .chain([0, 0])
+        .take(3)
+        .fold(0, |sum, part: i32| sum * 1000 + part)
 }
 
 #[cfg(test)]
@@ -97,10 +110,20 @@ mod tests {
     #[tokio::test]
     async fn the_linked_sqlite_is_new_enough_and_writes_through() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let db = Db::open(&format!("sqlite:{}", folder.path().join("t.db").display()), 2).await.expect("it opens");
+        let db = Db::open(
+            &format!("sqlite:{}", folder.path().join("t.db").display()),
+            2,
+        )
+        .await
+        .expect("it opens");
 
-        let Db::Sqlite { writer, .. } = &db else { unreachable!("the address says sqlite") };
-        let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(writer).await.expect("it answers");
+        let Db::Sqlite { writer, .. } = &db else {
+            unreachable!("the address says sqlite")
+        };
+        let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
+            .fetch_one(writer)
+            .await
+            .expect("it answers");
 
         assert_eq!(synchronous, 2);
         assert_eq!(version_number("3.51.3"), SQLITE_LEAST);

@@ -1,0 +1,335 @@
+//! The frame around every page of a signed-in person: sidebar, top bar, toasts.
+
+use super::{
+    palette::Palette,
+    session::use_session,
+    theme::{ThemeButton, setting},
+};
+use crate::{
+    authentication::policy::{self, Verb},
+    i18n::{Locale, t, t_string, td_string, use_i18n},
+    ui::{ActionButton, ButtonLook, Icon, Menu, MenuLink, ToastStack, format, toast},
+};
+use icondata_lu as lu;
+use leptos::prelude::*;
+use leptos_router::{components::Outlet, hooks::use_location};
+
+/// One page of the navigation.
+#[derive(Clone, Copy)]
+pub(super) struct Destination {
+    /// Its address.
+    pub path: &'static str,
+    /// Its name.
+    pub label: fn(Locale) -> &'static str,
+    /// Its icon.
+    pub icon: icondata_core::Icon,
+    /// What one must be allowed to read to see it.
+    subject: &'static str,
+}
+
+/// A part of the navigation: a module of the application.
+struct Group {
+    label: Option<fn(Locale) -> &'static str>,
+    destinations: &'static [Destination],
+}
+
+macro_rules! destination {
+    ($path:literal, $subject:literal, $icon:ident, $($key:tt)+) => {
+        Destination {
+            path: $path,
+            label: |locale| td_string!(locale, $($key)+),
+            icon: lu::$icon,
+            subject: $subject,
+        }
+    };
+}
+
+static GROUPS: &[Group] = &[
+    Group {
+        label: None,
+        destinations: &[destination!("/", "home", LuHouse, common.nav.home)],
+    },
+    Group {
+        label: Some(|locale| td_string!(locale, common.nav.deployments)),
+        destinations: &[
+            destination!(
+                "/containers",
+                "container",
+                LuContainer,
+                common.nav.containers
+            ),
+            destination!("/images", "image", LuLayers, common.nav.images),
+            destination!("/jobs", "job", LuListChecks, common.nav.jobs),
+        ],
+    },
+    Group {
+        label: Some(|locale| td_string!(locale, common.nav.provisioning)),
+        destinations: &[
+            destination!("/playbooks", "playbook", LuBookOpen, records.playbook.many),
+            destination!("/hosts", "host", LuServer, records.host.many),
+        ],
+    },
+    Group {
+        label: Some(|locale| td_string!(locale, common.nav.records)),
+        destinations: &[
+            destination!("/machines", "machine", LuMonitor, records.machine.many),
+            destination!("/customers", "customer", LuBuilding2, records.customer.many),
+        ],
+    },
+    Group {
+        label: Some(|locale| td_string!(locale, common.nav.administration)),
+        destinations: &[
+            destination!("/users", "user", LuUsers, records.user.many),
+            destination!("/logins", "login", LuKeyRound, records.login.many),
+        ],
+    },
+];
+
+/// The destinations that the signed-in person may see.
+pub(super) fn destinations() -> Vec<Destination> {
+    let Some(session) = use_session() else {
+        return Vec::new();
+    };
+    GROUPS
+        .iter()
+        .flat_map(|group| group.destinations)
+        .filter(|destination| policy::decide(&session, Verb::Read, destination.subject).is_ok())
+        .copied()
+        .collect()
+}
+
+/// The frame. Somebody who is not signed in is sent to the sign-in page and back afterwards.
+#[component]
+pub(super) fn Frame() -> impl IntoView {
+    if use_session().is_none() {
+        let location = use_location();
+        let wanted = format!(
+            "{}{}",
+            location.pathname.get_untracked(),
+            location.search.get_untracked()
+        );
+        return view! { <ToSignIn wanted /> }.into_any();
+    }
+    view! { <SignedInFrame /> }.into_any()
+}
+
+/// Sends the visitor to the sign-in page.
+#[component]
+fn ToSignIn(wanted: String) -> impl IntoView {
+    let target = if wanted.is_empty() || wanted == "/" {
+        "/sign-in".to_owned()
+    } else {
+        format!("/sign-in?next={}", js_escape(&wanted))
+    };
+    #[cfg(feature = "ssr")]
+    leptos_axum::redirect(&target);
+    #[cfg(not(feature = "ssr"))]
+    Effect::new(move || {
+        // A fresh document, because the session is fixed for the life of one.
+        drop(window().location().set_href(&target));
+    });
+}
+
+/// Escapes what is not plain in a query's value.
+fn js_escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
+}
+
+#[component]
+fn SignedInFrame() -> impl IntoView {
+    let i18n = use_i18n();
+    toast::provide_toasts();
+    format::provide_now();
+    let (sidebar, set_sidebar) = setting("sidebar");
+    let is_narrow = Signal::derive(move || sidebar.get().as_deref() == Some("narrow"));
+    let drawer = RwSignal::new(false);
+    let location = use_location();
+    // A tap on a link closes the drawer of a phone.
+    Effect::new(move || {
+        location.pathname.track();
+        drawer.set(false);
+    });
+    view! {
+        <div
+            class="frame"
+            data-sidebar=move || is_narrow.get().then_some("narrow")
+            data-drawer=move || drawer.get().then_some("open")
+            on:keydown=move |event| {
+                if event.key() == "Escape" {
+                    drawer.set(false);
+                }
+            }
+        >
+            <a class="button frame__skip" href="#content">{t!(i18n, common.nav.skip)}</a>
+            <Sidebar is_narrow set_sidebar />
+            <TopBar drawer />
+            <main class="frame__main" id="content" tabindex="-1" on:click=move |_| drawer.set(false)>
+                <Outlet />
+            </main>
+            <ToastStack />
+        </div>
+    }
+}
+
+#[component]
+fn Sidebar(is_narrow: Signal<bool>, set_sidebar: WriteSignal<Option<String>>) -> impl IntoView {
+    let i18n = use_i18n();
+    let Some(session) = use_session() else {
+        return ().into_any();
+    };
+    let location = use_location();
+    let groups = GROUPS
+        .iter()
+        .filter_map(|group| {
+            let links = group
+                .destinations
+                .iter()
+                .filter(|destination| policy::decide(&session, Verb::Read, destination.subject).is_ok())
+                .map(|destination| {
+                    let path = destination.path;
+                    let label = destination.label;
+                    let is_current = move || {
+                        let here = location.pathname.get();
+                        here == path || (path != "/" && here.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
+                    };
+                    view! {
+                        <li>
+                            <a
+                                href=path
+                                aria-current=move || is_current().then_some("page")
+                                title=move || is_narrow.get().then(|| label(i18n.get_locale()))
+                            >
+                                <Icon icon=destination.icon />
+                                <span class="sidebar__label">{move || label(i18n.get_locale())}</span>
+                            </a>
+                        </li>
+                    }
+                })
+                .collect::<Vec<_>>();
+            (!links.is_empty()).then(|| {
+                view! {
+                    {group.label.map(|label| view! { <div class="sidebar__group">{move || label(i18n.get_locale())}</div> })}
+                    <ul class="sidebar__list">{links}</ul>
+                }
+            })
+        })
+        .collect_view();
+    view! {
+        <nav class="sidebar" aria-label=move || t_string!(i18n, common.nav.main)>
+            <a class="sidebar__brand" href="/">
+                <Mark />
+                <span class="sidebar__label">"Muelle"</span>
+            </a>
+            {groups}
+            <div class="sidebar__fold">
+                <ActionButton
+                    label=Signal::derive(move || {
+                        if is_narrow.get() { t_string!(i18n, common.nav.unfold) } else { t_string!(i18n, common.nav.fold) }.to_owned()
+                    })
+                    icon=Signal::derive(move || if is_narrow.get() { lu::LuPanelLeftOpen } else { lu::LuPanelLeftClose })
+                    look=ButtonLook::Icon
+                    on_press=Callback::new(move |()| {
+                        set_sidebar.set((!is_narrow.get_untracked()).then(|| "narrow".to_owned()));
+                    })
+                />
+            </div>
+        </nav>
+    }
+    .into_any()
+}
+
+/// The mark: a bollard over water.
+#[component]
+pub fn Mark() -> impl IntoView {
+    view! {
+        <svg viewBox="0 0 24 24" aria-hidden="true">
+            <path d="M8.2 4.2h7.6a1.6 1.6 0 0 1 0 3.2H15l1 8H8l1-8h-.8a1.6 1.6 0 0 1 0-3.2z" fill="var(--accent)" />
+            <path
+                d="M2 19.2c1.7 0 1.7-1.3 3.4-1.3s1.7 1.3 3.3 1.3 1.7-1.3 3.3-1.3 1.7 1.3 3.3 1.3 1.7-1.3 3.4-1.3 1.6 1.3 3.3 1.3"
+                fill="none"
+                stroke="var(--accent)"
+                stroke-width="1.9"
+                stroke-linecap="round"
+            />
+        </svg>
+    }
+}
+
+#[component]
+fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
+    let i18n = use_i18n();
+    let session = use_session();
+    let scope = session.as_ref().and_then(|session| {
+        session
+            .customer
+            .as_ref()
+            .map(|customer| customer.name.clone())
+    });
+    let person = session.map(|session| session.username).unwrap_or_default();
+    let palette = RwSignal::new(false);
+    view! {
+        <header class="topbar">
+            <span class="topbar__menu">
+                <ActionButton
+                    label=Signal::derive(move || t_string!(i18n, common.nav.open).to_owned())
+                    icon=lu::LuMenu
+                    look=ButtonLook::Icon
+                    on_press=Callback::new(move |()| drawer.update(|open| *open = !*open))
+                />
+            </span>
+            <span class="topbar__scope wide">
+                <Icon icon=lu::LuBuilding2 />
+                {match scope {
+                    Some(name) => view! { {name} }.into_any(),
+                    None => view! { {t!(i18n, common.top.platform)} }.into_any(),
+                }}
+            </span>
+            <button type="button" class="topbar__search" on:click=move |_| palette.set(true)>
+                <Icon icon=lu::LuSearch />
+                <span>{t!(i18n, common.top.search)}</span>
+                <kbd>"Ctrl K"</kbd>
+            </button>
+            <Palette open=palette />
+            <div class="topbar__end">
+                <span class="wide">
+                    <button
+                        type="button"
+                        class="button button--quiet"
+                        aria-label=move || t_string!(i18n, common.top.language_label)
+                        on:click=move |_| i18n.set_locale(match i18n.get_locale_untracked() {
+                            Locale::en => Locale::es,
+                            Locale::es => Locale::en,
+                        })
+                    >
+                        {move || match i18n.get_locale() {
+                            Locale::en => "EN",
+                            Locale::es => "ES",
+                        }}
+                    </button>
+                </span>
+                <ThemeButton />
+                <Menu id="account-menu" label=person icon=lu::LuCircleUserRound with_label=true>
+                    <MenuLink
+                        label=Signal::derive(move || t_string!(i18n, common.top.account).to_owned())
+                        icon=lu::LuUserRoundCog
+                        href="/account"
+                    />
+                    <form method="post" action="/sign-out">
+                        <button type="submit" class="menu__item">
+                            <Icon icon=lu::LuLogOut />
+                            {t!(i18n, common.top.sign_out)}
+                        </button>
+                    </form>
+                </Menu>
+            </div>
+        </header>
+    }
+}

@@ -1,0 +1,81 @@
+//! The document, the route table and the frame around every page.
+
+mod frame;
+mod palette;
+mod session;
+mod theme;
+
+pub use session::{refusal, use_session};
+
+use crate::i18n::{I18nContextProvider, t, use_i18n};
+use frame::Frame;
+use icondata_lu as lu;
+use leptos::prelude::*;
+use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{ParentRoute, Route, Router, Routes},
+    path,
+};
+
+/// The document that the server sends.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="preload" href="/fonts/inter.woff2" r#as="font" type="font/woff2" crossorigin="anonymous" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <HashedStylesheet options=options.clone() id="muelle" />
+                <HydrationScripts options />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// The application: texts, metadata and routes.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    session::provide_session();
+    view! {
+        <I18nContextProvider>
+            <theme::ThemeAttribute />
+            <Title formatter=|title: String| if title.is_empty() { "Muelle".to_owned() } else { format!("{title} · Muelle") } />
+            <Router>
+                <Routes fallback=NotFound>
+                    <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
+                        <Route path=path!("") view=|| view! { <h1>"Muelle"</h1> } />
+                    </ParentRoute>
+                </Routes>
+            </Router>
+        </I18nContextProvider>
+    }
+}
+
+/// There is no page at this address.
+#[component]
+pub fn NotFound() -> impl IntoView {
+    let i18n = use_i18n();
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
+        response.set_status(axum::http::StatusCode::NOT_FOUND);
+    }
+    view! {
+        <main class="signin">
+            <div class="empty">
+                <crate::ui::Icon icon=lu::LuAnchor />
+                <h1>{t!(i18n, common.not_found.title)}</h1>
+                <p>{t!(i18n, common.not_found.text)}</p>
+                <a class="button" href="/">{t!(i18n, common.not_found.home)}</a>
+            </div>
+        </main>
+    }
+}

@@ -1,0 +1,42 @@
+//! Who is signed in, as pages see it. It does not change while a page lives: signing in and out
+//! load the document anew.
+
+use crate::{
+    authentication::{
+        model::Session,
+        policy::{self, Verb},
+    },
+    i18n::use_i18n,
+};
+use leptos::prelude::*;
+
+#[derive(Clone)]
+struct Current(StoredValue<Option<Session>>);
+
+/// Puts the session into the context: from the request on the server, from the document in the browser.
+pub(super) fn provide_session() {
+    let session = SharedValue::new(|| -> Option<Session> {
+        #[cfg(feature = "ssr")]
+        {
+            crate::authentication::server::Context::current()
+                .ok()
+                .and_then(|context| context.session().ok().cloned())
+        }
+        #[cfg(not(feature = "ssr"))]
+        None
+    });
+    provide_context(Current(StoredValue::new(session.into_inner())));
+}
+
+/// The signed-in person; `None` on the pages of signing in.
+pub fn use_session() -> Option<Session> {
+    use_context::<Current>().and_then(|current| current.0.get_value())
+}
+
+/// Why the signed-in person may not do this with things of that kind, as a sentence; `None` when
+/// they may. Asks the same table as the server.
+pub fn refusal(verb: Verb, subject: &'static str) -> Signal<Option<String>> {
+    let i18n = use_i18n();
+    let reason = use_session().and_then(|session| policy::decide(&session, verb, subject).err());
+    Signal::derive(move || reason.map(|reason| reason.text(i18n.get_locale()).to_owned()))
+}

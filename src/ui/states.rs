@@ -1,0 +1,97 @@
+//! The looks of a list that is not filled: loading, empty, in trouble.
+
+use super::{
+    badge::Tone,
+    button::{ActionButton, ButtonLook},
+    icon::Icon,
+};
+use crate::{
+    error::Error,
+    i18n::{t_string, use_i18n},
+};
+use leptos::prelude::*;
+
+/// Rows that are being loaded; as high as the real ones, so that nothing jumps.
+#[component]
+pub fn Skeleton(
+    /// How many rows.
+    #[prop(default = 6)]
+    rows: usize,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <div class="skeleton" role="status" aria-label=move || t_string!(i18n, common.loading)>
+            {std::iter::repeat_with(|| view! { <span></span> }).take(rows).collect_view()}
+        </div>
+    }
+}
+
+/// Nothing there: one sentence and one action.
+#[component]
+pub fn Empty(
+    /// What would be there.
+    #[prop(into)]
+    icon: Signal<icondata_core::Icon>,
+    /// The sentence.
+    #[prop(into)]
+    text: Signal<String>,
+    /// The action.
+    #[prop(optional)]
+    children: Option<Children>,
+) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <Icon icon />
+            <p>{move || text.get()}</p>
+            {children.map(|children| children())}
+        </div>
+    }
+}
+
+/// Something failed: what, and a way out.
+#[component]
+pub fn Trouble(
+    /// What failed.
+    #[prop(into)]
+    error: Signal<Error>,
+    /// Tries again.
+    #[prop(optional)]
+    retry: Option<Callback<()>>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <div class="trouble" role="alert">
+            <Icon icon=icondata_lu::LuCircleAlert />
+            <p>{move || error.get().message(i18n.get_locale())}</p>
+            {retry.map(|retry| view! {
+                <ActionButton
+                    label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                    icon=icondata_lu::LuRotateCw
+                    look=ButtonLook::Plain
+                    on_press=retry
+                />
+            })}
+        </div>
+    }
+}
+
+/// A sentence that stands above the page's content.
+#[component]
+pub fn Notice(
+    /// What its colour means.
+    #[prop(into)]
+    tone: Signal<Tone>,
+    /// The sentence and, where there is one, the way out.
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <div class="notice" data-tone=move || tone.get().name() role="status">
+            <Icon icon=Signal::derive(move || match tone.get() {
+                Tone::Good => icondata_lu::LuCircleCheck,
+                Tone::Busy | Tone::Idle => icondata_lu::LuInfo,
+                Tone::Warn | Tone::Bad => icondata_lu::LuTriangleAlert,
+            }) />
+            <div>{children()}</div>
+        </div>
+    }
+}

@@ -1,0 +1,134 @@
+//! Toasts: what just happened, for a few seconds; failures stay until they are read.
+
+use super::{
+    badge::Tone,
+    button::{ActionButton, ButtonLook},
+    icon::Icon,
+};
+use crate::{
+    error::Error,
+    i18n::{t_string, use_i18n},
+};
+use leptos::prelude::*;
+use std::time::Duration;
+
+/// How long good news stays.
+const STAYS: Duration = Duration::from_secs(6);
+
+/// One message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Toast {
+    number: u32,
+    tone: Tone,
+    text: String,
+    link: Option<(String, String)>,
+}
+
+/// The messages that are shown now. Cheap to copy.
+#[derive(Clone, Copy)]
+pub struct Toasts {
+    shown: RwSignal<Vec<Toast>>,
+    next: StoredValue<u32>,
+}
+
+impl Toasts {
+    /// Tells that something worked.
+    pub fn done(self, text: impl Into<String>) {
+        self.push(Tone::Good, text.into(), None);
+    }
+
+    /// Tells that something was begun, with a link to where it goes on: `(label, address)`.
+    pub fn begun(self, text: impl Into<String>, link: (String, String)) {
+        self.push(Tone::Busy, text.into(), Some(link));
+    }
+
+    /// Tells that something failed, in the error's own words.
+    pub fn failed(self, error: &Error) {
+        let locale = use_i18n_untracked();
+        self.push(Tone::Bad, error.message(locale), None);
+    }
+
+    /// Tells something that failed in words of one's own.
+    pub fn warn(self, text: impl Into<String>) {
+        self.push(Tone::Warn, text.into(), None);
+    }
+
+    fn push(self, tone: Tone, text: String, link: Option<(String, String)>) {
+        let number = self.next.get_value();
+        self.next.set_value(number + 1);
+        self.shown.update(|shown| {
+            shown.push(Toast {
+                number,
+                tone,
+                text,
+                link,
+            });
+            let surplus = shown.len().saturating_sub(5);
+            shown.drain(..surplus);
+        });
+        if matches!(tone, Tone::Good | Tone::Busy) {
+            set_timeout(move || self.dismiss(number), STAYS);
+        }
+    }
+
+    fn dismiss(self, number: u32) {
+        // The page may be gone by then.
+        self.shown
+            .try_update(|shown| shown.retain(|toast| toast.number != number));
+    }
+}
+
+/// The language outside of a view: toasts are pushed from callbacks.
+fn use_i18n_untracked() -> crate::i18n::Locale {
+    use_context::<LocaleNow>()
+        .map(|LocaleNow(signal)| signal.get_untracked())
+        .unwrap_or_default()
+}
+
+/// The language, for code that runs outside of a view.
+#[derive(Clone, Copy)]
+pub struct LocaleNow(pub Signal<crate::i18n::Locale>);
+
+/// Makes the toasts of the application; called once by the frame.
+pub fn provide_toasts() {
+    let i18n = use_i18n();
+    provide_context(LocaleNow(Signal::derive(move || i18n.get_locale())));
+    provide_context(Toasts {
+        shown: RwSignal::new(Vec::new()),
+        next: StoredValue::new(0),
+    });
+}
+
+/// The toasts of the application.
+pub fn use_toasts() -> Toasts {
+    use_context().expect("the frame provides the toasts")
+}
+
+/// Where the toasts appear; stands once in the frame.
+#[component]
+pub fn ToastStack() -> impl IntoView {
+    let i18n = use_i18n();
+    let toasts = use_toasts();
+    view! {
+        <div class="toasts" role="status" aria-live="polite">
+            <For each=move || toasts.shown.get() key=|toast| toast.number let:toast>
+                <div class="toast" data-tone=toast.tone.name()>
+                    <Icon icon=match toast.tone {
+                        Tone::Good => icondata_lu::LuCheck,
+                        Tone::Busy => icondata_lu::LuLoaderCircle,
+                        Tone::Warn | Tone::Bad | Tone::Idle => icondata_lu::LuTriangleAlert,
+                    } />
+                    <div class="toast__text">
+                        {toast.text.clone()} {toast.link.clone().map(|(label, href)| view! { " " <a class="link" href=href>{label}</a> })}
+                    </div>
+                    <ActionButton
+                        label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
+                        icon=icondata_lu::LuX
+                        look=ButtonLook::Icon
+                        on_press=Callback::new(move |()| toasts.dismiss(toast.number))
+                    />
+                </div>
+            </For>
+        </div>
+    }
+}
