@@ -18,11 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut namespaces = Vec::new();
     for file in fs::read_dir(format!("{LOCALES}/en"))? {
         let path = file?.path();
-        namespaces.extend(
-            path.file_stem()
-                .and_then(|stem| stem.to_str())
-                .map(str::to_owned),
-        );
+        namespaces.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
     }
     namespaces.sort();
     let config = Config::new("en")?
@@ -39,9 +35,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::error={error}");
     }
     let code = leptos_i18n_codegen::gen_code(&parsed, None, false, None, false)?;
-    fs::write(
-        PathBuf::from(env::var("OUT_DIR")?).join("i18n.rs"),
-        code.to_string(),
-    )?;
+    fs::write(PathBuf::from(env::var("OUT_DIR")?).join("i18n.rs"), code.to_string())?;
     Ok(())
 }

@@ -83,19 +83,14 @@ pub struct Problem {
 impl Problem {
     /// A problem at `field`.
     pub fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            message: message.into(),
-        }
+        Self { field: field.into(), message: message.into() }
     }
 }
 
 impl Error {
     /// One wrong value at `field`.
     pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid {
-            problems: vec![Problem::at(field, message)],
-        }
+        Self::Invalid { problems: vec![Problem::at(field, message)] }
     }
 
     /// There is no such thing of this kind, or it may not be known.
@@ -105,17 +100,12 @@ impl Error {
 
     /// Something stands in the way.
     pub fn conflict(message: impl Into<String>) -> Self {
-        Self::Conflict {
-            message: message.into(),
-        }
+        Self::Conflict { message: message.into() }
     }
 
     /// A service does not answer.
     pub fn unavailable(service: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Unavailable {
-            service: service.into(),
-            message: message.into(),
-        }
+        Self::Unavailable { service: service.into(), message: message.into() }
     }
 
     /// The HTTP status of this case.
@@ -125,14 +115,8 @@ impl Error {
             Self::Forbidden { .. } => 403,
             Self::NotFound { .. } => 404,
             Self::Invalid { .. } => 422,
-            Self::Conflict { .. }
-            | Self::Busy {
-                retry_after: None, ..
-            } => 409,
-            Self::Busy {
-                retry_after: Some(_),
-                ..
-            } => 429,
+            Self::Conflict { .. } | Self::Busy { retry_after: None, .. } => 409,
+            Self::Busy { retry_after: Some(_), .. } => 429,
             Self::Unavailable { .. } => 503,
             Self::Internal { .. } => 500,
         }
@@ -188,9 +172,7 @@ impl FromServerFnError for Error {
             ServerFnErrorErr::Args(message)
             | ServerFnErrorErr::MissingArg(message)
             | ServerFnErrorErr::Deserialization(message) => Self::invalid("", message),
-            other => Self::Internal {
-                request: other.to_string(),
-            },
+            other => Self::Internal { request: other.to_string() },
         }
     }
 }

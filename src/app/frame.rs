@@ -45,19 +45,11 @@ macro_rules! destination {
 }
 
 static GROUPS: &[Group] = &[
-    Group {
-        label: None,
-        destinations: &[destination!("/", "home", LuHouse, common.nav.home)],
-    },
+    Group { label: None, destinations: &[destination!("/", "home", LuHouse, common.nav.home)] },
     Group {
         label: Some(|locale| td_string!(locale, common.nav.deployments)),
         destinations: &[
-            destination!(
-                "/containers",
-                "container",
-                LuContainer,
-                common.nav.containers
-            ),
+            destination!("/containers", "container", LuContainer, common.nav.containers),
             destination!("/images", "image", LuLayers, common.nav.images),
             destination!("/jobs", "job", LuListChecks, common.nav.jobs),
         ],
@@ -103,11 +95,7 @@ pub(super) fn destinations() -> Vec<Destination> {
 pub(super) fn Frame() -> impl IntoView {
     if use_session().is_none() {
         let location = use_location();
-        let wanted = format!(
-            "{}{}",
-            location.pathname.get_untracked(),
-            location.search.get_untracked()
-        );
+        let wanted = format!("{}{}", location.pathname.get_untracked(), location.search.get_untracked());
         return view! { <ToSignIn wanted /> }.into_any();
     }
     view! { <SignedInFrame /> }.into_any()
@@ -267,12 +255,7 @@ pub fn Mark() -> impl IntoView {
 fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
     let i18n = use_i18n();
     let session = use_session();
-    let scope = session.as_ref().and_then(|session| {
-        session
-            .customer
-            .as_ref()
-            .map(|customer| customer.name.clone())
-    });
+    let scope = session.as_ref().and_then(|session| session.customer.as_ref().map(|customer| customer.name.clone()));
     let person = session.map(|session| session.username).unwrap_or_default();
     let palette = RwSignal::new(false);
     view! {

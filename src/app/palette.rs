@@ -24,11 +24,7 @@ pub(super) fn Palette(
         all.get_value()
             .into_iter()
             .enumerate()
-            .filter(|(_, destination)| {
-                (destination.label)(locale)
-                    .to_lowercase()
-                    .contains(words.trim())
-            })
+            .filter(|(_, destination)| (destination.label)(locale).to_lowercase().contains(words.trim()))
             .map(|(index, _)| index)
             .collect::<Vec<_>>()
     });
@@ -38,8 +34,7 @@ pub(super) fn Palette(
         if let Some(index) = target {
             open.set(false);
             let path = all.with_value(|all| all[index].path);
-            navigate
-                .with_value(|navigate| navigate(path, leptos_router::NavigateOptions::default()));
+            navigate.with_value(|navigate| navigate(path, leptos_router::NavigateOptions::default()));
         }
     };
     #[cfg(feature = "hydrate")]

@@ -18,9 +18,7 @@ pub(super) fn provide_session() {
     let session = SharedValue::new(|| -> Option<Session> {
         #[cfg(feature = "ssr")]
         {
-            crate::authentication::server::Context::current()
-                .ok()
-                .and_then(|context| context.session().ok().cloned())
+            crate::authentication::server::Context::current().ok().and_then(|context| context.session().ok().cloned())
         }
         #[cfg(not(feature = "ssr"))]
         None

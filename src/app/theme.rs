@@ -16,10 +16,7 @@ const YEAR_MS: i64 = 365 * 24 * 3600 * 1000;
 pub(super) fn setting(name: &str) -> (Signal<Option<String>>, WriteSignal<Option<String>>) {
     use_cookie_with_options::<String, FromToStringCodec>(
         name,
-        UseCookieOptions::default()
-            .max_age(YEAR_MS)
-            .same_site(SameSite::Lax)
-            .path("/"),
+        UseCookieOptions::default().max_age(YEAR_MS).same_site(SameSite::Lax).path("/"),
     )
 }
 
@@ -34,12 +31,8 @@ struct Theme {
 pub(super) fn ThemeAttribute() -> impl IntoView {
     let (chosen, choose) = setting("theme");
     provide_context(Theme { chosen, choose });
-    let attribute = move || {
-        chosen
-            .get()
-            .filter(|theme| theme == "dark" || theme == "light")
-            .unwrap_or_else(|| "system".to_owned())
-    };
+    let attribute =
+        move || chosen.get().filter(|theme| theme == "dark" || theme == "light").unwrap_or_else(|| "system".to_owned());
     view! { <Html attr:data-theme=attribute /> }
 }
 

@@ -22,14 +22,7 @@ pub enum Verb {
 
 impl Verb {
     /// All verbs, for tests that walk the table.
-    pub const ALL: [Self; 6] = [
-        Self::Read,
-        Self::Create,
-        Self::Update,
-        Self::Remove,
-        Self::Operate,
-        Self::Elevate,
-    ];
+    pub const ALL: [Self; 6] = [Self::Read, Self::Create, Self::Update, Self::Remove, Self::Operate, Self::Elevate];
 }
 
 /// Why somebody may not.
@@ -77,9 +70,7 @@ pub fn decide(session: &Session, verb: Verb, subject: &str) -> Result<(), Reason
 
         ("user" | "audit", _) if admin => Ok(()),
         ("user", Verb::Read) => Ok(()),
-        ("user" | "audit", _) if session.role == Role::Viewer && verb != Verb::Read => {
-            Err(Reason::ViewersOnlyRead)
-        }
+        ("user" | "audit", _) if session.role == Role::Viewer && verb != Verb::Read => Err(Reason::ViewersOnlyRead),
         ("user" | "audit", _) => Err(Reason::OnlyAdministrators),
 
         (_, Verb::Read) => Ok(()),

@@ -29,10 +29,7 @@ pub enum JobState {
 impl JobState {
     /// Whether it has ended.
     pub const fn is_finished(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost
-        )
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost)
     }
 
     /// Whether it may become `next`.

@@ -69,9 +69,7 @@ pub struct Database {
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database")
-            .field("connections", &self.connections)
-            .finish_non_exhaustive()
+        f.debug_struct("Database").field("connections", &self.connections).finish_non_exhaustive()
     }
 }
 
@@ -145,13 +143,11 @@ impl Config {
     /// All problems together, each with its key and where it came from.
     pub fn load() -> anyhow::Result<Self> {
         let file = std::env::var("MUELLE_CONFIG").unwrap_or_else(|_| "muelle.toml".to_owned());
-        let figment = Figment::from(Toml::string(DEFAULTS))
-            .merge(Toml::file(file))
-            .merge(
-                Env::prefixed("MUELLE_")
-                    .split("__")
-                    .filter(|key| key.as_str().contains('.') && !key.as_str().ends_with("_file")),
-            );
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::file(file)).merge(
+            Env::prefixed("MUELLE_")
+                .split("__")
+                .filter(|key| key.as_str().contains('.') && !key.as_str().ends_with("_file")),
+        );
         let figment = secrets_from_files(figment)?;
         let config: Self = figment.extract().map_err(|errors| {
             let lines: Vec<String> = errors.into_iter().map(|error| error.to_string()).collect();
@@ -173,17 +169,13 @@ impl Config {
 /// Reads `MUELLE_SECTION__KEY_FILE` for every key: the value is the file's text without the last line end.
 fn secrets_from_files(mut figment: Figment) -> anyhow::Result<Figment> {
     for (name, path) in std::env::vars() {
-        let Some(key) = name
-            .strip_prefix("MUELLE_")
-            .and_then(|rest| rest.strip_suffix("_FILE"))
-        else {
+        let Some(key) = name.strip_prefix("MUELLE_").and_then(|rest| rest.strip_suffix("_FILE")) else {
             continue;
         };
         if !key.contains("__") {
             continue;
         }
-        let text = std::fs::read_to_string(&path)
-            .with_context(|| format!("reading {name} from {path}"))?;
+        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name} from {path}"))?;
         let key = key.to_lowercase().replace("__", ".");
         figment = figment.merge((key, text.trim_end_matches(['\r', '\n']).to_owned()));
     }
@@ -196,9 +188,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_complete_and_valid() {
-        let config: Config = Figment::from(Toml::string(DEFAULTS))
-            .extract()
-            .expect("defaults.toml is complete");
+        let config: Config = Figment::from(Toml::string(DEFAULTS)).extract().expect("defaults.toml is complete");
 
         assert_eq!(config.server.address.port(), 3000);
         assert_eq!(config.tls.mode, TlsMode::Off);

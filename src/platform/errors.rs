@@ -27,19 +27,11 @@ pub fn answer(error: &Error, locale: Locale) -> Response {
     }
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(body)).into_response();
-    if let Error::Busy {
-        retry_after: Some(seconds),
-        ..
-    } = error
-    {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    if let Error::Busy { retry_after: Some(seconds), .. } = error {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
     }
     if matches!(error, Error::Unauthenticated) {
-        response
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

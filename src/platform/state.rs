@@ -37,12 +37,7 @@ impl State {
         make_private_folder(&config.data.dir)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
-        let state = Self(Arc::new(Handles {
-            config,
-            db,
-            bus: Bus::new(),
-            stopping: CancellationToken::new(),
-        }));
+        let state = Self(Arc::new(Handles { config, db, bus: Bus::new(), stopping: CancellationToken::new() }));
         Ok(state)
     }
 }

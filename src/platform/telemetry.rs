@@ -9,9 +9,7 @@ tokio::task_local! {
 
 /// The number of the request that is being handled, or a new one outside of a request.
 pub fn request_number() -> String {
-    REQUEST
-        .try_with(Clone::clone)
-        .unwrap_or_else(|_| new_request_number())
+    REQUEST.try_with(Clone::clone).unwrap_or_else(|_| new_request_number())
 }
 
 /// A new request number: twelve hexadecimal digits, enough to find a line of the log.
@@ -25,13 +23,9 @@ pub fn start(filter: &str, json: bool) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let started = if json {
-        registry
-            .with(fmt::layer().json().with_writer(std::io::stderr))
-            .try_init()
+        registry.with(fmt::layer().json().with_writer(std::io::stderr)).try_init()
     } else {
-        registry
-            .with(fmt::layer().with_target(false).with_writer(std::io::stderr))
-            .try_init()
+        registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).try_init()
     };
     // A second start happens in tests only; the first log goes on.
     drop(started);

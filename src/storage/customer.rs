@@ -24,10 +24,7 @@ impl Item for Customer {
         text!(records.customer.empty),
     )
     .fields(&[
-        Field::line("name", text!(records.customer.name))
-            .required()
-            .searched()
-            .listed(),
+        Field::line("name", text!(records.customer.name)).required().searched().listed(),
         Field::line("domain", text!(records.customer.domain))
             .hint(text!(records.customer.domain_hint))
             .required()
@@ -41,9 +38,7 @@ impl Item for Customer {
         self.domain = self.domain.to_ascii_lowercase();
         let label = &self.domain;
         let good = (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-');
         if !good {

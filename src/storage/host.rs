@@ -18,34 +18,21 @@ pub struct Host {
 }
 
 impl Item for Host {
-    const KIND: Kind = Kind::new(
-        "host",
-        "hosts",
-        text!(records.host.one),
-        text!(records.host.many),
-        text!(records.host.empty),
-    )
-    .per_customer()
-    .fields(&[
-        Field::line("name", text!(records.host.name))
-            .required()
-            .unique()
-            .searched()
-            .listed(),
-        Field::shaped(
-            "machines",
-            text!(records.host.machines),
-            Shape::References {
-                kind: "machine",
-                table: "host_machines",
-            },
-        )
-        .listed(),
-        Field::shaped("addresses", text!(records.host.addresses), Shape::Addresses)
-            .hint(text!(records.host.addresses_hint))
-            .searched()
-            .listed(),
-        Field::yaml("variables", text!(records.host.variables))
-            .hint(text!(records.host.variables_hint)),
-    ]);
+    const KIND: Kind =
+        Kind::new("host", "hosts", text!(records.host.one), text!(records.host.many), text!(records.host.empty))
+            .per_customer()
+            .fields(&[
+                Field::line("name", text!(records.host.name)).required().unique().searched().listed(),
+                Field::shaped(
+                    "machines",
+                    text!(records.host.machines),
+                    Shape::References { kind: "machine", table: "host_machines" },
+                )
+                .listed(),
+                Field::shaped("addresses", text!(records.host.addresses), Shape::Addresses)
+                    .hint(text!(records.host.addresses_hint))
+                    .searched()
+                    .listed(),
+                Field::yaml("variables", text!(records.host.variables)).hint(text!(records.host.variables_hint)),
+            ]);
 }

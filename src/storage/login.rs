@@ -22,34 +22,17 @@ pub struct Login {
 }
 
 impl Item for Login {
-    const KIND: Kind = Kind::new(
-        "login",
-        "logins",
-        text!(records.login.one),
-        text!(records.login.many),
-        text!(records.login.empty),
-    )
-    .per_customer()
-    .read_only()
-    .titled("agent")
-    .fields(&[
-        Field::shaped("user", text!(records.login.user), Shape::Reference("user"))
+    const KIND: Kind =
+        Kind::new("login", "logins", text!(records.login.one), text!(records.login.many), text!(records.login.empty))
+            .per_customer()
             .read_only()
-            .listed(),
-        Field::shaped("login_time", text!(records.login.login_time), Shape::Time)
-            .read_only()
-            .listed(),
-        Field::shaped("exp", text!(records.login.exp), Shape::Time).read_only(),
-        Field::shaped("last_seen", text!(records.login.last_seen), Shape::Time)
-            .read_only()
-            .listed(),
-        Field::line("address", text!(records.login.address))
-            .read_only()
-            .searched()
-            .listed(),
-        Field::line("agent", text!(records.login.agent))
-            .read_only()
-            .searched()
-            .listed(),
-    ]);
+            .titled("agent")
+            .fields(&[
+                Field::shaped("user", text!(records.login.user), Shape::Reference("user")).read_only().listed(),
+                Field::shaped("login_time", text!(records.login.login_time), Shape::Time).read_only().listed(),
+                Field::shaped("exp", text!(records.login.exp), Shape::Time).read_only(),
+                Field::shaped("last_seen", text!(records.login.last_seen), Shape::Time).read_only().listed(),
+                Field::line("address", text!(records.login.address)).read_only().searched().listed(),
+                Field::line("agent", text!(records.login.agent)).read_only().searched().listed(),
+            ]);
 }

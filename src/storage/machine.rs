@@ -59,45 +59,26 @@ impl Item for Machine {
     .per_customer()
     .importable()
     .fields(&[
-        Field::line("name", text!(records.machine.name))
-            .required()
-            .unique()
-            .searched()
-            .listed(),
+        Field::line("name", text!(records.machine.name)).required().unique().searched().listed(),
         Field::lines("description", text!(records.machine.description)).searched(),
         Field::choice(
             "type",
             text!(records.machine.place),
             &[
-                Choice {
-                    value: "local",
-                    label: text!(records.machine.place_local),
-                },
-                Choice {
-                    value: "remote",
-                    label: text!(records.machine.place_remote),
-                },
+                Choice { value: "local", label: text!(records.machine.place_local) },
+                Choice { value: "remote", label: text!(records.machine.place_remote) },
             ],
         )
         .required()
         .listed(),
-        Field::shaped("ipv4", text!(records.machine.ipv4), Shape::Ipv4)
-            .searched()
-            .listed(),
+        Field::shaped("ipv4", text!(records.machine.ipv4), Shape::Ipv4).searched().listed(),
         Field::shaped("ipv6", text!(records.machine.ipv6), Shape::Ipv6).searched(),
-        Field::shaped("mac", text!(records.machine.mac), Shape::Mac)
-            .hint(text!(records.machine.mac_hint))
-            .searched(),
-        Field::shaped("netmask", text!(records.machine.netmask), Shape::Ipv4)
-            .hint(text!(records.machine.netmask_hint)),
+        Field::shaped("mac", text!(records.machine.mac), Shape::Mac).hint(text!(records.machine.mac_hint)).searched(),
+        Field::shaped("netmask", text!(records.machine.netmask), Shape::Ipv4).hint(text!(records.machine.netmask_hint)),
         Field::shaped("broadcast", text!(records.machine.broadcast), Shape::Ipv4),
         Field::shaped("network", text!(records.machine.network), Shape::Ipv4),
         Field::shaped("gateway", text!(records.machine.gateway), Shape::Ipv4),
-        Field::shaped(
-            "ssh_port",
-            text!(records.machine.ssh_port),
-            Shape::Integer { min: 1, max: 65535 },
-        ),
+        Field::shaped("ssh_port", text!(records.machine.ssh_port), Shape::Integer { min: 1, max: 65535 }),
         Field::line("ssh_user", text!(records.machine.ssh_user)),
         Field::shaped("tags", text!(records.machine.tags), Shape::Words)
             .hint(text!(records.machine.tags_hint))

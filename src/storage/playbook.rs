@@ -25,14 +25,8 @@ impl Item for Playbook {
     )
     .per_customer()
     .fields(&[
-        Field::line("name", text!(records.playbook.name))
-            .required()
-            .unique()
-            .searched()
-            .listed(),
-        Field::lines("description", text!(records.playbook.description))
-            .searched()
-            .listed(),
+        Field::line("name", text!(records.playbook.name)).required().unique().searched().listed(),
+        Field::lines("description", text!(records.playbook.description)).searched().listed(),
         Field::yaml("content", text!(records.playbook.content))
             .hint(text!(records.playbook.content_hint))
             .required()

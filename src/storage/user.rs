@@ -23,49 +23,28 @@ pub struct User {
 }
 
 impl Item for User {
-    const KIND: Kind = Kind::new(
-        "user",
-        "users",
-        text!(records.user.one),
-        text!(records.user.many),
-        text!(records.user.empty),
-    )
-    .per_customer()
-    .titled("username")
-    .fields(&[
-        Field::line("username", text!(records.user.username))
-            .required()
-            .unique()
-            .searched()
-            .listed(),
-        Field::line("email", text!(records.user.email))
-            .unique()
-            .searched()
-            .listed(),
-        Field::line("first_name", text!(records.user.first_name)).searched(),
-        Field::line("last_name", text!(records.user.last_name)).searched(),
-        Field::choice(
-            "role",
-            text!(records.user.role),
-            &[
-                Choice {
-                    value: "admin",
-                    label: text!(records.user.role_admin),
-                },
-                Choice {
-                    value: "regular",
-                    label: text!(records.user.role_regular),
-                },
-                Choice {
-                    value: "viewer",
-                    label: text!(records.user.role_viewer),
-                },
-            ],
-        )
-        .required()
-        .listed(),
-        Field::shaped("password", text!(records.user.password), Shape::Secret)
-            .hint(text!(records.user.password_hint))
-            .required(),
-    ]);
+    const KIND: Kind =
+        Kind::new("user", "users", text!(records.user.one), text!(records.user.many), text!(records.user.empty))
+            .per_customer()
+            .titled("username")
+            .fields(&[
+                Field::line("username", text!(records.user.username)).required().unique().searched().listed(),
+                Field::line("email", text!(records.user.email)).unique().searched().listed(),
+                Field::line("first_name", text!(records.user.first_name)).searched(),
+                Field::line("last_name", text!(records.user.last_name)).searched(),
+                Field::choice(
+                    "role",
+                    text!(records.user.role),
+                    &[
+                        Choice { value: "admin", label: text!(records.user.role_admin) },
+                        Choice { value: "regular", label: text!(records.user.role_regular) },
+                        Choice { value: "viewer", label: text!(records.user.role_viewer) },
+                    ],
+                )
+                .required()
+                .listed(),
+                Field::shaped("password", text!(records.user.password), Shape::Secret)
+                    .hint(text!(records.user.password_hint))
+                    .required(),
+            ]);
 }

@@ -135,8 +135,6 @@ mod web_element {
     /// Whether an event's target is that element.
     pub fn is_same(target: &leptos::web_sys::EventTarget, element: &Element) -> bool {
         use leptos::wasm_bindgen::JsCast as _;
-        target
-            .dyn_ref::<Element>()
-            .is_some_and(|target| target == element)
+        target.dyn_ref::<Element>().is_some_and(|target| target == element)
     }
 }

@@ -48,12 +48,7 @@ pub fn Ago(
     let text = move || {
         let at = at.get();
         let Some(now) = now.get() else {
-            return at
-                .to_string()
-                .chars()
-                .take(16)
-                .collect::<String>()
-                .replace('T', " ");
+            return at.to_string().chars().take(16).collect::<String>().replace('T', " ");
         };
         let seconds = at.age(now).as_secs();
         let (count, unit) = match seconds {
@@ -102,10 +97,8 @@ pub fn provide_now() {
     #[cfg(feature = "hydrate")]
     Effect::new(move || {
         now.set(Some(Timestamp::now()));
-        let timer = set_interval_with_handle(
-            move || now.set(Some(Timestamp::now())),
-            std::time::Duration::from_secs(30),
-        );
+        let timer =
+            set_interval_with_handle(move || now.set(Some(Timestamp::now())), std::time::Duration::from_secs(30));
         on_cleanup(move || {
             if let Ok(timer) = timer {
                 timer.clear();

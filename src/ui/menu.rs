@@ -74,23 +74,11 @@ pub fn Menu(
 fn place_beside(button: &leptos::web_sys::HtmlElement, popover: &leptos::web_sys::HtmlElement) {
     let at = button.get_bounding_client_rect();
     let own = popover.get_bounding_client_rect();
-    let width = window()
-        .inner_width()
-        .ok()
-        .and_then(|width| width.as_f64())
-        .unwrap_or(0.0);
-    let height = window()
-        .inner_height()
-        .ok()
-        .and_then(|height| height.as_f64())
-        .unwrap_or(0.0);
+    let width = window().inner_width().ok().and_then(|width| width.as_f64()).unwrap_or(0.0);
+    let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or(0.0);
     let left = (at.right() - own.width()).clamp(8.0, (width - own.width() - 8.0).max(8.0));
     let below = at.bottom() + 4.0;
-    let top = if below + own.height() > height - 8.0 {
-        (at.top() - own.height() - 4.0).max(8.0)
-    } else {
-        below
-    };
+    let top = if below + own.height() > height - 8.0 { (at.top() - own.height() - 4.0).max(8.0) } else { below };
     // Positions are set through the object model, which the content security policy allows.
     let style = popover.style();
     drop(style.set_property("left", &format!("{left}px")));
@@ -102,17 +90,12 @@ fn hide(popover: &leptos::web_sys::HtmlElement) {
     use leptos::wasm_bindgen::{JsCast as _, JsValue};
 
     let method = js_method(popover.as_ref(), "hidePopover");
-    if let Some(method) =
-        method.and_then(|value: JsValue| value.dyn_into::<leptos::web_sys::js_sys::Function>().ok())
-    {
+    if let Some(method) = method.and_then(|value: JsValue| value.dyn_into::<leptos::web_sys::js_sys::Function>().ok()) {
         drop(method.call0(popover.as_ref()));
     }
 }
 
-fn js_method(
-    object: &leptos::wasm_bindgen::JsValue,
-    name: &str,
-) -> Option<leptos::wasm_bindgen::JsValue> {
+fn js_method(object: &leptos::wasm_bindgen::JsValue, name: &str) -> Option<leptos::wasm_bindgen::JsValue> {
     leptos::web_sys::js_sys::Reflect::get(object, &name.into()).ok()
 }
 

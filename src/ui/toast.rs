@@ -57,12 +57,7 @@ impl Toasts {
         let number = self.next.get_value();
         self.next.set_value(number + 1);
         self.shown.update(|shown| {
-            shown.push(Toast {
-                number,
-                tone,
-                text,
-                link,
-            });
+            shown.push(Toast { number, tone, text, link });
             let surplus = shown.len().saturating_sub(5);
             shown.drain(..surplus);
         });
@@ -73,16 +68,13 @@ impl Toasts {
 
     fn dismiss(self, number: u32) {
         // The page may be gone by then.
-        self.shown
-            .try_update(|shown| shown.retain(|toast| toast.number != number));
+        self.shown.try_update(|shown| shown.retain(|toast| toast.number != number));
     }
 }
 
 /// The language outside of a view: toasts are pushed from callbacks.
 fn use_i18n_untracked() -> crate::i18n::Locale {
-    use_context::<LocaleNow>()
-        .map(|LocaleNow(signal)| signal.get_untracked())
-        .unwrap_or_default()
+    use_context::<LocaleNow>().map(|LocaleNow(signal)| signal.get_untracked()).unwrap_or_default()
 }
 
 /// The language, for code that runs outside of a view.
@@ -93,10 +85,7 @@ pub struct LocaleNow(pub Signal<crate::i18n::Locale>);
 pub fn provide_toasts() {
     let i18n = use_i18n();
     provide_context(LocaleNow(Signal::derive(move || i18n.get_locale())));
-    provide_context(Toasts {
-        shown: RwSignal::new(Vec::new()),
-        next: StoredValue::new(0),
-    });
+    provide_context(Toasts { shown: RwSignal::new(Vec::new()), next: StoredValue::new(0) });
 }
 
 /// The toasts of the application.

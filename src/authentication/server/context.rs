@@ -80,9 +80,8 @@ impl Context {
     /// [`Error::Unauthenticated`] when nobody is signed in, [`Error::Forbidden`] with the table's reason.
     pub fn permit<A: Act>(&self, subject: &'static str) -> Result<Permit<A>> {
         let session = self.session()?;
-        policy::decide(session, A::VERB, subject).map_err(|reason| Error::Forbidden {
-            reason: reason.text(self.locale).to_owned(),
-        })?;
+        policy::decide(session, A::VERB, subject)
+            .map_err(|reason| Error::Forbidden { reason: reason.text(self.locale).to_owned() })?;
         let scope = match &session.customer {
             Some(customer) => Scope::Customer(customer.id),
             None => Scope::Platform,
@@ -95,11 +94,7 @@ impl<S: Send + Sync> axum::extract::FromRequestParts<S> for Context {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Self> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or(Error::Unauthenticated)
+        parts.extensions.get::<Self>().cloned().ok_or(Error::Unauthenticated)
     }
 }
 
@@ -121,10 +116,7 @@ pub struct System {
 impl System {
     /// Work over all customers, for this reason; the audit trail shows it in place of a name.
     pub const fn because(reason: &'static str) -> Self {
-        Self {
-            reason,
-            scope: Scope::Platform,
-        }
+        Self { reason, scope: Scope::Platform }
     }
 }
 

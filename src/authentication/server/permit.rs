@@ -94,19 +94,8 @@ pub struct Permit<A> {
 }
 
 impl<A> Permit<A> {
-    pub(super) const fn new(
-        context: Context,
-        session: Session,
-        scope: Scope,
-        subject: &'static str,
-    ) -> Self {
-        Self {
-            context,
-            session,
-            scope,
-            subject,
-            act: PhantomData,
-        }
+    pub(super) const fn new(context: Context, session: Session, scope: Scope, subject: &'static str) -> Self {
+        Self { context, session, scope, subject, act: PhantomData }
     }
 
     /// The request it was made for.

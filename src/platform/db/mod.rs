@@ -33,64 +33,37 @@ pub enum Db {
 
 impl Db {
     /// The rows that a statement gives, outside of a transaction.
-    pub async fn rows(
-        &self,
-        _proof: &dyn Proof,
-        statement: impl Into<Sql>,
-    ) -> anyhow::Result<Vec<Row>> {
+    pub async fn rows(&self, _proof: &dyn Proof, statement: impl Into<Sql>) -> anyhow::Result<Vec<Row>> {
         let (text, values) = statement.into().build(self.is_postgres());
         match self {
             Self::Sqlite { readers, .. } => {
-                let rows = readers
-                    .fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values))
-                    .await;
-                rows.with_context(|| format!("asking {text}"))?
-                    .iter()
-                    .map(Row::from_sqlite)
-                    .collect()
+                let rows = readers.fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values)).await;
+                rows.with_context(|| format!("asking {text}"))?.iter().map(Row::from_sqlite).collect()
             }
             Self::Postgres(pool) => {
-                let rows = pool
-                    .fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values))
-                    .await;
-                rows.with_context(|| format!("asking {text}"))?
-                    .iter()
-                    .map(Row::from_postgres)
-                    .collect()
+                let rows = pool.fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values)).await;
+                rows.with_context(|| format!("asking {text}"))?.iter().map(Row::from_postgres).collect()
             }
         }
     }
 
     /// The first row that a statement gives.
-    pub async fn row(
-        &self,
-        proof: &dyn Proof,
-        statement: impl Into<Sql>,
-    ) -> anyhow::Result<Option<Row>> {
+    pub async fn row(&self, proof: &dyn Proof, statement: impl Into<Sql>) -> anyhow::Result<Option<Row>> {
         Ok(self.rows(proof, statement).await?.into_iter().next())
     }
 
     /// Begins a transaction that writes. On SQLite it waits for the writer and takes the lock at once.
     pub async fn begin(&self, _proof: &dyn Proof) -> anyhow::Result<Transaction> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Transaction::Sqlite(
-                writer
-                    .begin_with("begin immediate")
-                    .await
-                    .context("beginning a transaction")?,
-            ),
-            Self::Postgres(pool) => {
-                Transaction::Postgres(pool.begin().await.context("beginning a transaction")?)
+            Self::Sqlite { writer, .. } => {
+                Transaction::Sqlite(writer.begin_with("begin immediate").await.context("beginning a transaction")?)
             }
+            Self::Postgres(pool) => Transaction::Postgres(pool.begin().await.context("beginning a transaction")?),
         })
     }
 
     /// Runs one statement in a transaction of its own; gives how many rows it touched.
-    pub async fn execute(
-        &self,
-        proof: &dyn Proof,
-        statement: impl Into<Sql>,
-    ) -> anyhow::Result<u64> {
+    pub async fn execute(&self, proof: &dyn Proof, statement: impl Into<Sql>) -> anyhow::Result<u64> {
         let mut transaction = self.begin(proof).await?;
         let touched = transaction.execute(statement).await?;
         transaction.commit().await?;
@@ -129,22 +102,12 @@ impl Transaction {
         let (text, values) = statement.into().build(matches!(self, Self::Postgres(_)));
         match self {
             Self::Sqlite(transaction) => {
-                let rows = transaction
-                    .fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values))
-                    .await;
-                rows.with_context(|| format!("asking {text}"))?
-                    .iter()
-                    .map(Row::from_sqlite)
-                    .collect()
+                let rows = transaction.fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values)).await;
+                rows.with_context(|| format!("asking {text}"))?.iter().map(Row::from_sqlite).collect()
             }
             Self::Postgres(transaction) => {
-                let rows = transaction
-                    .fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values))
-                    .await;
-                rows.with_context(|| format!("asking {text}"))?
-                    .iter()
-                    .map(Row::from_postgres)
-                    .collect()
+                let rows = transaction.fetch_all(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values)).await;
+                rows.with_context(|| format!("asking {text}"))?.iter().map(Row::from_postgres).collect()
             }
         }
     }

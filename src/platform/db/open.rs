@@ -80,17 +80,11 @@ impl Db {
 }
 
 async fn run_sqlite(migrator: &Migrator, pool: &SqlitePool) -> anyhow::Result<()> {
-    migrator
-        .run(pool)
-        .await
-        .context("bringing the tables up to date")
+    migrator.run(pool).await.context("bringing the tables up to date")
 }
 
 async fn run_postgres(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
-    migrator
-        .run(pool)
-        .await
-        .context("bringing the tables up to date")
+    migrator.run(pool).await.context("bringing the tables up to date")
 }
 
 /// `3.51.3` as 3051003, the way `SQLITE_VERSION_NUMBER` counts.
@@ -110,20 +104,10 @@ mod tests {
     #[tokio::test]
     async fn the_linked_sqlite_is_new_enough_and_writes_through() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let db = Db::open(
-            &format!("sqlite:{}", folder.path().join("t.db").display()),
-            2,
-        )
-        .await
-        .expect("it opens");
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("t.db").display()), 2).await.expect("it opens");
 
-        let Db::Sqlite { writer, .. } = &db else {
-            unreachable!("the address says sqlite")
-        };
-        let synchronous: i64 = sqlx::query_scalar("pragma synchronous")
-            .fetch_one(writer)
-            .await
-            .expect("it answers");
+        let Db::Sqlite { writer, .. } = &db else { unreachable!("the address says sqlite") };
+        let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(writer).await.expect("it answers");
 
         assert_eq!(synchronous, 2);
         assert_eq!(version_number("3.51.3"), SQLITE_LEAST);

@@ -1,9 +1,7 @@
 //! Rows as both databases give them.
 
 use anyhow::{Context as _, bail};
-use sqlx::{
-    Column as _, Row as _, TypeInfo as _, ValueRef as _, postgres::PgRow, sqlite::SqliteRow,
-};
+use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _, postgres::PgRow, sqlite::SqliteRow};
 
 /// One value of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +38,7 @@ impl Row {
                     "INTEGER" => Cell::Int(row.try_get(index)?),
                     "REAL" => Cell::Float(row.try_get(index)?),
                     "TEXT" => Cell::Text(row.try_get(index)?),
-                    other => bail!(
-                        "column {} has the type {other}, which is not one of ours",
-                        column.name()
-                    ),
+                    other => bail!("column {} has the type {other}, which is not one of ours", column.name()),
                 }
             };
             cells.push((column.name().to_owned(), cell));
@@ -64,10 +59,7 @@ impl Row {
                     "INT4" => Cell::Int(row.try_get::<i32, _>(index)?.into()),
                     "FLOAT8" => Cell::Float(row.try_get(index)?),
                     "TEXT" | "VARCHAR" | "NAME" => Cell::Text(row.try_get(index)?),
-                    other => bail!(
-                        "column {} has the type {other}, which is not one of ours",
-                        column.name()
-                    ),
+                    other => bail!("column {} has the type {other}, which is not one of ours", column.name()),
                 }
             };
             cells.push((column.name().to_owned(), cell));
@@ -85,8 +77,7 @@ impl Row {
 
     /// A text that is always there.
     pub fn text(&self, name: &str) -> anyhow::Result<String> {
-        self.opt_text(name)?
-            .with_context(|| format!("column {name} is null"))
+        self.opt_text(name)?.with_context(|| format!("column {name} is null"))
     }
 
     /// A text that may be missing.
@@ -100,8 +91,7 @@ impl Row {
 
     /// An integer that is always there.
     pub fn int(&self, name: &str) -> anyhow::Result<i64> {
-        self.opt_int(name)?
-            .with_context(|| format!("column {name} is null"))
+        self.opt_int(name)?.with_context(|| format!("column {name} is null"))
     }
 
     /// An integer that may be missing.
@@ -129,9 +119,7 @@ impl Row {
         T: std::str::FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        self.text(name)?
-            .parse()
-            .with_context(|| format!("reading column {name}"))
+        self.text(name)?.parse().with_context(|| format!("reading column {name}"))
     }
 
     /// As [`Row::parsed`], for one that may be missing.
@@ -140,9 +128,6 @@ impl Row {
         T: std::str::FromStr,
         T::Err: std::error::Error + Send + Sync + 'static,
     {
-        self.opt_text(name)?
-            .map(|text| text.parse())
-            .transpose()
-            .with_context(|| format!("reading column {name}"))
+        self.opt_text(name)?.map(|text| text.parse()).transpose().with_context(|| format!("reading column {name}"))
     }
 }

@@ -1,8 +1,8 @@
 //! Statements with their values, before it is known which database runs them.
 
 use sea_query::{
-    DeleteStatement, InsertStatement, PostgresQueryBuilder, QueryStatementWriter, SelectStatement,
-    SqliteQueryBuilder, UpdateStatement, Value, Values,
+    DeleteStatement, InsertStatement, PostgresQueryBuilder, QueryStatementWriter, SelectStatement, SqliteQueryBuilder,
+    UpdateStatement, Value, Values,
 };
 use sea_query_sqlx::SqlxValues;
 

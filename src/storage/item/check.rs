@@ -20,11 +20,7 @@ pub struct Check {
 impl Check {
     /// A check with nothing wrong yet.
     pub fn new(locale: Locale, is_new: bool) -> Self {
-        Self {
-            locale,
-            is_new,
-            problems: Vec::new(),
-        }
+        Self { locale, is_new, problems: Vec::new() }
     }
 
     /// Notes a problem at `field`.
@@ -42,13 +38,7 @@ impl Check {
     /// # Errors
     /// [`Error::Invalid`] when a problem was noted.
     pub fn finish(self) -> Result<()> {
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid {
-                problems: self.problems,
-            })
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(Error::Invalid { problems: self.problems }) }
     }
 }
 
@@ -93,12 +83,8 @@ pub fn fields(kind: &Kind, mut input: Fields, check: &mut Check) -> Fields {
 ///
 /// Fields of read-only or secret shapes that are absent must have a serde default in the item.
 pub fn rules<T: Item>(fields: &mut Fields, check: &mut Check) {
-    let secrets_left_out: Vec<_> = T::KIND
-        .fields
-        .iter()
-        .map(|f| f.name)
-        .filter(|name| !fields.contains_key(*name))
-        .collect();
+    let secrets_left_out: Vec<_> =
+        T::KIND.fields.iter().map(|f| f.name).filter(|name| !fields.contains_key(*name)).collect();
     match serde_json::from_value::<T>(Value::Object(fields.clone())) {
         Ok(mut item) => {
             item.check(check);
@@ -138,11 +124,7 @@ fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
         Shape::Lines { max, .. } => {
             let text = text(given, locale)?;
             if text.len() > max {
-                return Err(td_string!(
-                    locale,
-                    errors.field.too_long,
-                    max = max.to_string()
-                ));
+                return Err(td_string!(locale, errors.field.too_long, max = max.to_string()));
             }
             if text.contains('\0') {
                 return Err(td_string!(locale, errors.field.control).to_owned());
@@ -155,11 +137,7 @@ fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
             if choices.iter().any(|choice| choice.value == text) {
                 return Ok(text.into());
             }
-            let known = choices
-                .iter()
-                .map(|c| c.value)
-                .collect::<Vec<_>>()
-                .join(", ");
+            let known = choices.iter().map(|c| c.value).collect::<Vec<_>>().join(", ");
             Err(td_string!(locale, errors.field.choice, choices = known))
         }
         Shape::Integer { min, max } => {
@@ -171,14 +149,7 @@ fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
             number
                 .filter(|n| (min..=max).contains(n))
                 .map(Value::from)
-                .ok_or_else(|| {
-                    td_string!(
-                        locale,
-                        errors.field.integer,
-                        min = min.to_string(),
-                        max = max.to_string()
-                    )
-                })
+                .ok_or_else(|| td_string!(locale, errors.field.integer, min = min.to_string(), max = max.to_string()))
         }
         Shape::Switch => match &given {
             Value::Bool(_) => Ok(given),
@@ -188,18 +159,14 @@ fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
         },
         Shape::Ipv4 => {
             let text = text(given, locale)?;
-            let address: Ipv4Addr = text
-                .trim()
-                .parse()
-                .map_err(|_| td_string!(locale, errors.field.ipv4).to_owned())?;
+            let address: Ipv4Addr =
+                text.trim().parse().map_err(|_| td_string!(locale, errors.field.ipv4).to_owned())?;
             Ok(address.to_string().into())
         }
         Shape::Ipv6 => {
             let text = text(given, locale)?;
-            let address: Ipv6Addr = text
-                .trim()
-                .parse()
-                .map_err(|_| td_string!(locale, errors.field.ipv6).to_owned())?;
+            let address: Ipv6Addr =
+                text.trim().parse().map_err(|_| td_string!(locale, errors.field.ipv6).to_owned())?;
             Ok(address.to_string().into())
         }
         Shape::Mac => mac(text(given, locale)?.trim())
@@ -213,9 +180,9 @@ fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
         Shape::Addresses => list(given, locale)?
             .iter()
             .map(|address| {
-                host_address(address).map(Value::from).ok_or_else(|| {
-                    td_string!(locale, errors.field.address, address = address.clone())
-                })
+                host_address(address)
+                    .map(Value::from)
+                    .ok_or_else(|| td_string!(locale, errors.field.address, address = address.clone()))
             })
             .collect::<Result<Vec<_>, _>>()
             .map(Value::Array),
@@ -224,11 +191,9 @@ fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
             .map(|at| at.to_string().into())
             .map_err(|_| td_string!(locale, errors.field.time).to_owned()),
         Shape::Reference(_) => id(&text(given, locale)?, locale),
-        Shape::References { .. } => list(given, locale)?
-            .iter()
-            .map(|text| id(text, locale))
-            .collect::<Result<Vec<_>, _>>()
-            .map(Value::Array),
+        Shape::References { .. } => {
+            list(given, locale)?.iter().map(|text| id(text, locale)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+        }
     }
 }
 
@@ -241,11 +206,7 @@ fn text(given: Value, locale: Locale) -> Result<String, String> {
 
 fn line(text: &str, max: usize, locale: Locale) -> Result<String, String> {
     if text.chars().count() > max {
-        return Err(td_string!(
-            locale,
-            errors.field.too_long,
-            max = max.to_string()
-        ));
+        return Err(td_string!(locale, errors.field.too_long, max = max.to_string()));
     }
     if text.chars().any(char::is_control) {
         return Err(td_string!(locale, errors.field.control).to_owned());
@@ -256,19 +217,12 @@ fn line(text: &str, max: usize, locale: Locale) -> Result<String, String> {
 /// A list as JSON array, or as a form sends it: one text, split at commas and line ends.
 fn list(given: Value, locale: Locale) -> Result<Vec<String>, String> {
     let words = match given {
-        Value::Array(values) => values
-            .into_iter()
-            .map(|value| text(value, locale))
-            .collect::<Result<Vec<_>, _>>()?,
+        Value::Array(values) => values.into_iter().map(|value| text(value, locale)).collect::<Result<Vec<_>, _>>()?,
         Value::String(text) => text.split([',', '\n']).map(str::to_owned).collect(),
         _ => return Err(td_string!(locale, errors.field.list).to_owned()),
     };
     let mut unique = Vec::new();
-    for word in words
-        .iter()
-        .map(|word| word.trim())
-        .filter(|word| !word.is_empty())
-    {
+    for word in words.iter().map(|word| word.trim()).filter(|word| !word.is_empty()) {
         if !unique.iter().any(|known| known == word) {
             unique.push(word.to_owned());
         }
@@ -287,15 +241,9 @@ fn id(text: &str, locale: Locale) -> Result<Value, String> {
 ///
 /// Takes colons, hyphens, Cisco's dots and no separator at all; `None` for anything else.
 pub fn mac(text: &str) -> Option<String> {
-    let separators = text
-        .chars()
-        .filter(|c| !c.is_ascii_hexdigit())
-        .collect::<Vec<_>>();
+    let separators = text.chars().filter(|c| !c.is_ascii_hexdigit()).collect::<Vec<_>>();
     let uniform = separators.windows(2).all(|pair| pair[0] == pair[1]);
-    let known = matches!(
-        (separators.first(), separators.len()),
-        (None, 0) | (Some(':' | '-'), 5) | (Some('.'), 2)
-    );
+    let known = matches!((separators.first(), separators.len()), (None, 0) | (Some(':' | '-'), 5) | (Some('.'), 2));
     let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
     if !uniform || !known || digits.len() != 12 {
         return None;
@@ -308,10 +256,7 @@ pub fn mac(text: &str) -> Option<String> {
     if text.split([':', '-', '.']).any(|part| part.len() != group) {
         return None;
     }
-    let pairs: Vec<String> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().collect::<String>().to_lowercase())
-        .collect();
+    let pairs: Vec<String> = digits.chunks(2).map(|pair| pair.iter().collect::<String>().to_lowercase()).collect();
     Some(pairs.join(":"))
 }
 
@@ -329,15 +274,12 @@ pub fn host_address(text: &str) -> Option<String> {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
     };
     let name = text.strip_suffix('.').unwrap_or(text);
     // What looks like a mistyped IPv4 address is not taken for a name.
     let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    (name.len() <= 253 && !numeric && name.split('.').all(label_is_good))
-        .then(|| name.to_ascii_lowercase())
+    (name.len() <= 253 && !numeric && name.split('.').all(label_is_good)).then(|| name.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -346,49 +288,19 @@ mod tests {
 
     #[test]
     fn a_mac_address_is_read_in_any_common_spelling() {
-        for spelling in [
-            "AA:BB:CC:00:11:22",
-            "aa-bb-cc-00-11-22",
-            "aabb.cc00.1122",
-            "aabbcc001122",
-        ] {
-            assert_eq!(
-                mac(spelling).as_deref(),
-                Some("aa:bb:cc:00:11:22"),
-                "{spelling}"
-            );
+        for spelling in ["AA:BB:CC:00:11:22", "aa-bb-cc-00-11-22", "aabb.cc00.1122", "aabbcc001122"] {
+            assert_eq!(mac(spelling).as_deref(), Some("aa:bb:cc:00:11:22"), "{spelling}");
         }
-        for wrong in [
-            "",
-            "aa:bb:cc:00:11",
-            "aa:bb-cc:00:11:22",
-            "gg:bb:cc:00:11:22",
-            "a:abb:cc:00:11:22",
-        ] {
+        for wrong in ["", "aa:bb:cc:00:11", "aa:bb-cc:00:11:22", "gg:bb:cc:00:11:22", "a:abb:cc:00:11:22"] {
             assert_eq!(mac(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn a_host_address_is_an_ip_address_or_a_name_and_never_an_option() {
-        assert_eq!(
-            host_address("DB-1.example.com."),
-            Some("db-1.example.com".to_owned())
-        );
-        assert_eq!(
-            host_address("2001:DB8::0001"),
-            Some("2001:db8::1".to_owned())
-        );
-        for wrong in [
-            "-oProxyCommand=x",
-            "a b",
-            "10.0.0.300",
-            "web-.example",
-            "{{ x }}",
-            "@file",
-            "/etc",
-            "",
-        ] {
+        assert_eq!(host_address("DB-1.example.com."), Some("db-1.example.com".to_owned()));
+        assert_eq!(host_address("2001:DB8::0001"), Some("2001:db8::1".to_owned()));
+        for wrong in ["-oProxyCommand=x", "a b", "10.0.0.300", "web-.example", "{{ x }}", "@file", "/etc", ""] {
             assert_eq!(host_address(wrong), None, "{wrong}");
         }
     }

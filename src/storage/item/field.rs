@@ -49,13 +49,7 @@ pub struct Kind {
 
 impl Kind {
     /// A kind of the platform's own, with no fields yet; `title` defaults to `name`.
-    pub const fn new(
-        name: &'static str,
-        plural: &'static str,
-        one: Text,
-        many: Text,
-        empty: Text,
-    ) -> Self {
+    pub const fn new(name: &'static str, plural: &'static str, one: Text, many: Text, empty: Text) -> Self {
         Self {
             name,
             plural,
@@ -220,26 +214,12 @@ impl Field {
 
     /// Several lines of plain words, at most 64 KiB.
     pub const fn lines(name: &'static str, label: Text) -> Self {
-        Self::of(
-            name,
-            label,
-            Shape::Lines {
-                language: Language::Plain,
-                max: 64 << 10,
-            },
-        )
+        Self::of(name, label, Shape::Lines { language: Language::Plain, max: 64 << 10 })
     }
 
     /// YAML of at most 1 MiB.
     pub const fn yaml(name: &'static str, label: Text) -> Self {
-        Self::of(
-            name,
-            label,
-            Shape::Lines {
-                language: Language::Yaml,
-                max: 1 << 20,
-            },
-        )
+        Self::of(name, label, Shape::Lines { language: Language::Yaml, max: 1 << 20 })
     }
 
     /// A field of any other shape.
@@ -290,9 +270,6 @@ impl Field {
 
     /// Whether a list can be sorted by it and filtered on it.
     pub const fn is_column(&self) -> bool {
-        !matches!(
-            self.shape,
-            Shape::Secret | Shape::References { .. } | Shape::Lines { .. }
-        )
+        !matches!(self.shape, Shape::Secret | Shape::References { .. } | Shape::Lines { .. })
     }
 }

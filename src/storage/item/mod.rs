@@ -46,10 +46,7 @@ pub struct Entry {
 impl Entry {
     /// The entry of `T`.
     pub const fn of<T: Item>() -> Self {
-        Self {
-            kind: const { &T::KIND },
-            rules: check::rules::<T>,
-        }
+        Self { kind: const { &T::KIND }, rules: check::rules::<T> }
     }
 }
 

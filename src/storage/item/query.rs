@@ -63,14 +63,8 @@ impl Sort {
     /// Reads `name` or `-name`.
     pub fn parse(text: &str) -> Self {
         match text.strip_prefix('-') {
-            Some(field) => Self {
-                field: field.to_owned(),
-                descending: true,
-            },
-            None => Self {
-                field: text.to_owned(),
-                descending: false,
-            },
+            Some(field) => Self { field: field.to_owned(), descending: true },
+            None => Self { field: text.to_owned(), descending: false },
         }
     }
 }
