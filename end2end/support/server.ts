@@ -45,7 +45,12 @@ export class Server {
       LEPTOS_HASH_FILES: 'true',
       ...options.environment,
     });
-    await server.resume();
+    try {
+      await server.resume();
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
     return server;
   }
 

@@ -37,6 +37,8 @@ interface TestFixtures {
 }
 
 interface WorkerFixtures {
+  /** True for a server that nobody has used: no people, nobody signed in. */
+  firstStart: boolean;
   registry: Registry;
   sharedEngine: Engine;
   server: Server;
@@ -46,6 +48,7 @@ interface WorkerFixtures {
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
   as: ['admin', { option: true }],
+  firstStart: [false, { option: true, scope: 'worker' }],
 
   registry: [
     async ({}, use) => {
@@ -62,19 +65,25 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   sharedEngine: [
     async ({}, use) => {
       const engine = await Engine.start();
-      await engine.docker('pull', required('MUELLE_TEST_IMAGE'));
-      await use(engine);
-      await engine.remove();
+      try {
+        await engine.docker('pull', required('MUELLE_TEST_IMAGE'));
+        await use(engine);
+      } finally {
+        await engine.remove();
+      }
     },
     { scope: 'worker' },
   ],
 
   server: [
-    async ({ sharedEngine }, use) => {
+    async ({ sharedEngine, firstStart }, use) => {
       const server = await Server.start({ engine: sharedEngine.address });
-      await settle(server);
-      await use(server);
-      await server.remove();
+      try {
+        if (!firstStart) await settle(server);
+        await use(server);
+      } finally {
+        await server.remove();
+      }
     },
     { scope: 'worker', timeout: 60_000 },
   ],
@@ -104,7 +113,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   baseURL: async ({ server }, use) => use(server.url),
 
-  storageState: async ({ as, cookiesOf }, use) => use(as === null ? nobody : await cookiesOf(as)),
+  storageState: async ({ as, firstStart, cookiesOf }, use) =>
+    use(as === null || firstStart ? nobody : await cookiesOf(as)),
 
   context: async ({ context, guard }, use) => {
     await guard.watch(context);
