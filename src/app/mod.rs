@@ -22,7 +22,7 @@ use leptos_router::{
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     view! {
         <!DOCTYPE html>
-        <html lang="en">
+        <html>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -45,6 +45,12 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     session::provide_session();
+    // Tells tests and style sheets that the page listens; effects run in the browser only.
+    Effect::new(|| {
+        if let Some(root) = document().document_element() {
+            drop(root.set_attribute("data-hydrated", "true"));
+        }
+    });
     view! {
         <I18nContextProvider>
             <theme::ThemeAttribute />
