@@ -7,6 +7,7 @@
 //! [`Topic::Containers`]: crate::events::model::Topic::Containers
 
 pub mod api;
+pub mod explain;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod server;

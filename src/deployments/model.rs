@@ -423,7 +423,7 @@ pub struct HealthSpec {
 
 /// An operation on containers: a name and its data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "operation", content = "data", rename_all = "snake_case")]
+#[serde(tag = "operation", content = "data", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ContainerOperation {
     /// Pulls the image if it is missing, creates and starts; a job.
     Run(Box<ContainerSpec>),
@@ -481,6 +481,38 @@ pub enum ContainerOperation {
     },
 }
 
+impl ContainerOperation {
+    /// Its name in the API.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Create(_) => "create",
+            Self::Start {} => "start",
+            Self::Stop { .. } => "stop",
+            Self::Restart { .. } => "restart",
+            Self::Pause {} => "pause",
+            Self::Unpause {} => "unpause",
+            Self::Kill { .. } => "kill",
+            Self::Rename { .. } => "rename",
+            Self::Remove { .. } => "remove",
+            Self::Logs(_) => "logs",
+            Self::Inspect {} => "inspect",
+            Self::Reload {} => "reload",
+            Self::Prune { .. } => "prune",
+        }
+    }
+
+    /// Whether it changes nothing, so that a viewer may do it.
+    pub const fn only_reads(&self) -> bool {
+        matches!(self, Self::Logs(_) | Self::Inspect {} | Self::Reload {})
+    }
+
+    /// Whether it acts on containers that exist; the others take no object.
+    pub const fn takes_objects(&self) -> bool {
+        !matches!(self, Self::Run(_) | Self::Create(_) | Self::Prune { .. })
+    }
+}
+
 /// Which part of a log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -501,7 +533,7 @@ pub struct LogQuery {
 
 /// An operation on images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "operation", content = "data", rename_all = "snake_case")]
+#[serde(tag = "operation", content = "data", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ImageOperation {
     /// Pulls; a job.
     Pull {
@@ -554,6 +586,33 @@ pub enum ImageOperation {
     Reload {},
 }
 
+impl ImageOperation {
+    /// Its name in the API.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Pull { .. } => "pull",
+            Self::List {} => "list",
+            Self::Inspect {} => "inspect",
+            Self::History {} => "history",
+            Self::Tag { .. } => "tag",
+            Self::Remove { .. } => "remove",
+            Self::Search { .. } => "search",
+            Self::Prune { .. } => "prune",
+            Self::Reload {} => "reload",
+        }
+    }
+
+    /// Whether it changes nothing, so that a viewer may do it.
+    pub const fn only_reads(&self) -> bool {
+        matches!(self, Self::List {} | Self::Inspect {} | Self::History {} | Self::Search { .. } | Self::Reload {})
+    }
+
+    /// Whether it acts on images that exist; the others take no object.
+    pub const fn takes_objects(&self) -> bool {
+        matches!(self, Self::Inspect {} | Self::History {} | Self::Tag { .. } | Self::Remove { .. } | Self::Reload {})
+    }
+}
+
 /// What an operation gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -582,4 +641,62 @@ pub struct ObjectResult {
     /// Why it did not work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<crate::error::Error>,
+}
+
+/// An image in full, for its own page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ImageDetail {
+    /// The row.
+    pub image: Image,
+    /// Its layers, newest first.
+    pub history: Vec<Layer>,
+    /// Everything the engine says.
+    pub inspect: Value,
+}
+
+/// What a specification means: the same as a command line, and what to think of before it is used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The `docker run` line that does the same.
+    pub docker_run: String,
+    /// What to think of.
+    pub warnings: Vec<Warning>,
+}
+
+/// One thing to think of before a specification is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// The field, as in the API: `mounts[0].source`.
+    pub field: String,
+    /// A sentence in the person's language.
+    pub text: String,
+    /// Whether the person may not do it at all.
+    pub refused: bool,
+}
+
+/// One line of a container's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// When it was written, in the engine's words to the nanosecond: also what names the line.
+    pub at: Option<String>,
+    /// `out`, `err`, or `tty` where both are one.
+    pub stream: String,
+    /// The text, without the line end.
+    pub text: String,
+    /// True when the line was longer than 16 KiB and goes on in the next one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+}
+
+/// What a search through a whole log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSearch {
+    /// The first lines that match, oldest first, with their number counted from 1.
+    pub matches: Vec<(u64, LogLine)>,
+    /// How many lines match.
+    pub total: u64,
+    /// How many lines were read.
+    pub lines: u64,
+    /// True when the search ended before the log did.
+    pub truncated: bool,
 }
