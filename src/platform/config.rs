@@ -156,6 +156,15 @@ impl Config {
         Ok(config)
     }
 
+    /// The defaults with `text` (TOML) over them and nothing from outside: for tests and benches.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_text(text: &str) -> anyhow::Result<Self> {
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text));
+        figment.extract().context("reading the configuration")
+    }
+
     /// The database's address, with the embedded default filled in.
     pub fn database_url(&self) -> String {
         if self.database.url.is_empty() {

@@ -36,3 +36,28 @@ impl Item for Host {
                 Field::yaml("variables", text!(records.host.variables)).hint(text!(records.host.variables_hint)),
             ]);
 }
+
+/// What only the server checks.
+#[cfg(feature = "ssr")]
+pub(super) mod server {
+    use crate::{
+        error::Error,
+        storage::{
+            item::server::hooks::{Hooks, Preparing},
+            yaml,
+        },
+    };
+    use serde_json::Value;
+
+    /// The variables must be a mapping.
+    pub const HOOKS: Hooks = Hooks {
+        prepare: |preparing: Preparing<'_>| {
+            Box::pin(async move {
+                let variables = preparing.fields.get("variables").and_then(Value::as_str).unwrap_or_default();
+                yaml::mapping(variables, preparing.proof.locale())
+                    .map_err(|message| Error::invalid("variables", message))
+            })
+        },
+        ..Hooks::NONE
+    };
+}

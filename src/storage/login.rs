@@ -36,3 +36,24 @@ impl Item for Login {
                 Field::line("agent", text!(records.login.agent)).read_only().searched().listed(),
             ]);
 }
+
+/// Who sees which logins, and what follows from the end of one.
+#[cfg(feature = "ssr")]
+pub(super) mod server {
+    use crate::{authentication::model::Role, events::model::Topic, storage::item::server::hooks::Hooks};
+    use serde_json::json;
+
+    /// Administrators see every login in reach, everybody else their own.
+    pub const HOOKS: Hooks = Hooks {
+        after: |state, record| {
+            Box::pin(async move {
+                state.bus.publish(Topic::Session, record.base.customer, json!({ "login": record.base.id }));
+            })
+        },
+        only: |proof| match proof.session() {
+            Some(session) if session.role != Role::Admin => Some(("user", session.user.to_string())),
+            _ => None,
+        },
+        ..Hooks::NONE
+    };
+}

@@ -10,6 +10,8 @@ mod login;
 mod machine;
 mod playbook;
 mod user;
+#[cfg(feature = "ssr")]
+pub mod yaml;
 
 pub use customer::Customer;
 pub use host::Host;

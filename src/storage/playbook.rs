@@ -33,3 +33,27 @@ impl Item for Playbook {
             .searched(),
     ]);
 }
+
+/// What only the server checks.
+#[cfg(feature = "ssr")]
+pub(super) mod server {
+    use crate::{
+        error::Error,
+        storage::{
+            item::server::hooks::{Hooks, Preparing},
+            yaml,
+        },
+    };
+    use serde_json::Value;
+
+    /// The content must be a list of plays.
+    pub const HOOKS: Hooks = Hooks {
+        prepare: |preparing: Preparing<'_>| {
+            Box::pin(async move {
+                let content = preparing.fields.get("content").and_then(Value::as_str).unwrap_or_default();
+                yaml::playbook(content, preparing.proof.locale()).map_err(|message| Error::invalid("content", message))
+            })
+        },
+        ..Hooks::NONE
+    };
+}

@@ -1,6 +1,6 @@
 //! The one value of a request: who asks, from where, in which language, with which handles.
 
-use super::permit::{Act, Permit, Proof, Scope};
+use super::permit::{Act, May, Permit, Proof, Scope};
 use crate::{
     authentication::{model::Session, policy},
     error::{Error, Result},
@@ -139,5 +139,11 @@ impl Proof for System {
 
     fn locale(&self) -> Locale {
         Locale::en
+    }
+}
+
+impl<A: Act> May<A> for System {
+    fn subject(&self) -> Option<&'static str> {
+        None
     }
 }

@@ -4,4 +4,4 @@ pub mod context;
 pub mod permit;
 
 pub use context::{Actor, Context, System};
-pub use permit::{Act, Creating, Elevating, Operating, Permit, Proof, Reading, Removing, Scope, Updating};
+pub use permit::{Act, Creating, Elevating, May, Operating, Permit, Proof, Reading, Removing, Scope, Updating};

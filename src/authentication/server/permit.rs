@@ -48,6 +48,24 @@ pub trait Proof: Send + Sync {
     fn address(&self) -> Option<IpAddr>;
     /// The language of sentences that come out of it.
     fn locale(&self) -> Locale;
+
+    /// The signed-in person; `None` for the system.
+    fn session(&self) -> Option<&Session> {
+        None
+    }
+
+    /// The number of the request, for the audit trail.
+    fn request(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A proof that `A` may be done: a person's [`Permit`], or the system's own reason.
+///
+/// What the store asks for, so that a permit to look is not mistaken for one to change.
+pub trait May<A>: Proof {
+    /// The kind of thing it was given for; `None` for every kind.
+    fn subject(&self) -> Option<&'static str>;
 }
 
 /// Something a person does, as a type.
@@ -133,5 +151,19 @@ impl<A> Proof for Permit<A> {
 
     fn locale(&self) -> Locale {
         self.context.locale
+    }
+
+    fn session(&self) -> Option<&Session> {
+        Some(&self.session)
+    }
+
+    fn request(&self) -> Option<&str> {
+        Some(&self.context.request)
+    }
+}
+
+impl<A: Act> May<A> for Permit<A> {
+    fn subject(&self) -> Option<&'static str> {
+        Some(self.subject)
     }
 }

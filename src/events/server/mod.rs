@@ -1,5 +1,9 @@
 //! Telling what changed to everybody who listens.
 
+use super::model::Topic;
+use crate::{id::Id, storage::Customer};
+use serde_json::Value;
+
 /// Where changes are told. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Bus {}
@@ -9,4 +13,7 @@ impl Bus {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Tells that something changed; `customer` is whose it is, `None` for the platform's own.
+    pub fn publish(&self, _topic: Topic, _customer: Option<Id<Customer>>, _data: Value) {}
 }

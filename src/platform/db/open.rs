@@ -79,12 +79,35 @@ impl Db {
     }
 }
 
+/// The audit trail only grows. The words for this differ, so they are no migration.
+const SQLITE_TRIGGERS: &str = "
+    create trigger if not exists audit_no_update before update on audit
+      begin select raise(abort, 'the audit trail only grows'); end;
+    create trigger if not exists audit_no_delete before delete on audit
+      begin select raise(abort, 'the audit trail only grows'); end;
+";
+
+/// As [`SQLITE_TRIGGERS`]. The lock lets one starting server at a time do it.
+const POSTGRES_TRIGGERS: &str = "
+    begin;
+    select pg_advisory_xact_lock(7021877241);
+    create or replace function audit_only_grows() returns trigger language plpgsql as
+      $$ begin raise exception 'the audit trail only grows'; end $$;
+    create or replace trigger audit_no_change before update or delete on audit
+      for each row execute function audit_only_grows();
+    create or replace trigger audit_no_truncate before truncate on audit
+      for each statement execute function audit_only_grows();
+    commit;
+";
+
 async fn run_sqlite(migrator: &Migrator, pool: &SqlitePool) -> anyhow::Result<()> {
-    migrator.run(pool).await.context("bringing the tables up to date")
+    migrator.run(pool).await.context("bringing the tables up to date")?;
+    sqlx::raw_sql(SQLITE_TRIGGERS).execute(pool).await.context("guarding the audit trail").map(drop)
 }
 
 async fn run_postgres(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> {
-    migrator.run(pool).await.context("bringing the tables up to date")
+    migrator.run(pool).await.context("bringing the tables up to date")?;
+    sqlx::raw_sql(POSTGRES_TRIGGERS).execute(pool).await.context("guarding the audit trail").map(drop)
 }
 
 /// `3.51.3` as 3051003, the way `SQLITE_VERSION_NUMBER` counts.

@@ -118,7 +118,11 @@ fn none_of(shape: &Shape) -> Value {
     }
 }
 
-fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
+/// One value brought into its one spelling.
+///
+/// # Errors
+/// How it must be, as a sentence.
+pub fn value(field: &Field, given: Value, locale: Locale) -> Result<Value, String> {
     match field.shape {
         Shape::Line { max } => line(text(given, locale)?.trim(), max, locale).map(Value::from),
         Shape::Lines { max, .. } => {

@@ -4,9 +4,25 @@ use crate::{
     authentication::server::Proof,
     error::Result,
     platform::{db::Transaction, state::State},
-    storage::item::{Fields, RawRecord},
+    storage::{
+        customer, host,
+        item::{Fields, RawRecord},
+        login, playbook,
+    },
 };
 use futures::future::BoxFuture;
+
+/// Checked values before the transaction begins: the place for work that takes its time.
+pub struct Preparing<'a> {
+    /// The running server.
+    pub state: &'a State,
+    /// Who saves it.
+    pub proof: &'a dyn Proof,
+    /// True for a new record.
+    pub is_new: bool,
+    /// The checked values; a hook may change them.
+    pub fields: &'a mut Fields,
+}
 
 /// A record on its way into the store: checked, and not yet written.
 pub struct Saving<'a> {
@@ -23,7 +39,7 @@ pub struct Saving<'a> {
     pub after: &'a mut RawRecord,
 }
 
-/// A record on its way out: marked as removed, restored, or purged.
+/// A record on its way out: marked as removed.
 pub struct Removing<'a> {
     /// The running server.
     pub state: &'a State,
@@ -38,6 +54,8 @@ pub struct Removing<'a> {
 /// What an entity does beside being stored. Each may refuse with a reason; then nothing happens.
 #[derive(Clone, Copy)]
 pub struct Hooks {
+    /// Before the transaction of a change: checks that only the server makes, and slow work.
+    pub prepare: for<'a> fn(Preparing<'a>) -> BoxFuture<'a, Result<()>>,
     /// Before a record is written, within the transaction.
     pub save: for<'a> fn(Saving<'a>) -> BoxFuture<'a, Result<()>>,
     /// Before a record is marked as removed, within the transaction.
@@ -51,6 +69,7 @@ pub struct Hooks {
 impl Hooks {
     /// Nothing beside being stored.
     pub const NONE: Self = Self {
+        prepare: |_| Box::pin(async { Ok(()) }),
         save: |_| Box::pin(async { Ok(()) }),
         remove: |_| Box::pin(async { Ok(()) }),
         after: |_, _| Box::pin(async {}),
@@ -61,6 +80,10 @@ impl Hooks {
 /// The hooks of a kind, by its name.
 pub fn hooks(kind: &str) -> Hooks {
     match kind {
+        "customer" => customer::server::HOOKS,
+        "host" => host::server::HOOKS,
+        "login" => login::server::HOOKS,
+        "playbook" => playbook::server::HOOKS,
         _ => Hooks::NONE,
     }
 }
