@@ -16,12 +16,15 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
     let address = state.config.server.address;
     let listener = tokio::net::TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))?;
     let stopping = state.stopping.clone();
+    let runner = crate::jobs::server::start(&state);
     let app = router(state)?;
     println!("Muelle listens on http://{address}");
     axum::serve(listener, app.into_make_service_with_connect_info::<std::net::SocketAddr>())
         .with_graceful_shutdown(stopping.cancelled_owned())
         .await
-        .context("serving")
+        .context("serving")?;
+    runner.stopped().await;
+    Ok(())
 }
 
 /// Every route with every layer: what [`serve`] serves and tests call.
@@ -39,6 +42,7 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .with_state(options);
     Ok(Router::new()
         .route("/api/heartbeat", get(async || axum::Json(serde_json::json!({ "ok": true }))))
+        .merge(crate::events::server::sse::routes().with_state(state.clone()))
         .merge(pages)
         .layer(middleware::from_fn(move |mut request: Request, next: middleware::Next| {
             let context = Context::new(Parts {
