@@ -5,9 +5,13 @@ mod palette;
 mod session;
 mod theme;
 
+pub use frame::Mark;
 pub use session::{refusal, use_session};
 
-use crate::i18n::{I18nContextProvider, t, use_i18n};
+use crate::{
+    authentication::ui::{AccountPage, SetupPage, SignInPage},
+    i18n::{I18nContextProvider, t, use_i18n},
+};
 use frame::Frame;
 use icondata_lu as lu;
 use leptos::prelude::*;
@@ -57,8 +61,11 @@ pub fn App() -> impl IntoView {
             <Title formatter=|title: String| if title.is_empty() { "Muelle".to_owned() } else { format!("{title} · Muelle") } />
             <Router>
                 <Routes fallback=NotFound>
+                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
+                    <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
                         <Route path=path!("") view=|| view! { <h1>"Muelle"</h1> } />
+                        <Route path=path!("account") view=AccountPage />
                     </ParentRoute>
                 </Routes>
             </Router>

@@ -28,7 +28,7 @@ pub(super) fn Palette(
             .map(|(index, _)| index)
             .collect::<Vec<_>>()
     });
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let go = move || {
         let target = found.with_untracked(|found| found.get(chosen.get_untracked()).copied());
         if let Some(index) = target {

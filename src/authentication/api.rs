@@ -1,1 +1,14 @@
-//! What the browser may call about signing in.
+//! What the browser may ask about its own login.
+
+use super::model::Account;
+use crate::error::Result;
+use leptos::prelude::*;
+
+/// Who is signed in, and where else they are.
+#[server(prefix = "/api/fn", endpoint = "read_account")]
+pub async fn read_account() -> Result<Account> {
+    let context = super::server::Context::current()?;
+    let session = context.session()?;
+    let logins = super::server::login::own(&context.state, session).await?;
+    Ok(Account { session: session.clone(), logins })
+}

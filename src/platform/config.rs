@@ -93,6 +93,8 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Path of the private key, PEM.
     pub key: PathBuf,
+    /// Whether browsers shall insist on TLS for sub-domains too.
+    pub hsts_subdomains: bool,
 }
 
 /// The three ways of TLS.
@@ -123,12 +125,6 @@ pub struct Session {
 pub struct Jobs {
     /// Jobs that run at a time.
     pub parallel: usize,
-    /// Days until an ended job is forgotten.
-    pub keep_days: u64,
-    /// Ended jobs that are kept.
-    pub keep_count: u64,
-    /// The greatest output of one job in bytes.
-    pub output_limit: u64,
 }
 
 /// The log.

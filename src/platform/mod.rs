@@ -3,6 +3,8 @@
 pub mod config;
 pub mod db;
 pub mod errors;
+pub mod health;
 pub mod serve;
 pub mod state;
 pub mod telemetry;
+pub mod tls;

@@ -1,7 +1,7 @@
 //! The handles of a running server.
 
 use super::{config::Config, db::Db};
-use crate::events::server::Bus;
+use crate::{authentication::server::Authority, events::server::Bus, platform::config::TlsMode};
 use anyhow::Context as _;
 use std::{ops::Deref, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -16,12 +16,10 @@ pub struct Handles {
     pub config: Config,
     /// The database.
     pub db: Db,
+    /// What signing in needs beside the database.
+    pub authority: Authority,
     /// Where changes are told.
     pub bus: Bus,
-    /// The queue of jobs.
-    pub jobs: crate::jobs::server::Jobs,
-    /// The streams that people hold open.
-    pub streams: crate::events::server::sse::Places,
     /// Cancelled when the server stops: every stream and loop ends on it.
     pub stopping: CancellationToken,
 }
@@ -39,18 +37,23 @@ impl State {
     /// in the background.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         make_private_folder(&config.data.dir)?;
+        let authority = Authority::open(&config.data.dir)?;
+        Self::start_with(config, authority).await
+    }
+
+    /// As [`State::start`] with an authority of one's own, such as a test's.
+    pub async fn start_with(config: Config, authority: Authority) -> anyhow::Result<Self> {
+        make_private_folder(&config.data.dir)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
-        let state = Self(Arc::new(Handles {
-            config,
-            db,
-            bus: Bus::new(),
-            jobs: crate::jobs::server::Jobs::new(),
-            streams: crate::events::server::sse::Places::default(),
-            stopping: CancellationToken::new(),
-        }));
-        crate::events::server::relay::start(&state);
+        let state =
+            Self(Arc::new(Handles { config, db, authority, bus: Bus::new(), stopping: CancellationToken::new() }));
         Ok(state)
+    }
+
+    /// Whether the server itself speaks TLS.
+    pub fn is_tls(&self) -> bool {
+        self.config.tls.mode != TlsMode::Off
     }
 }
 

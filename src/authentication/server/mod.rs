@@ -1,7 +1,50 @@
 //! Sign-in, sessions, tokens and permits: everything that decides who is there.
 
 pub mod context;
+pub mod forms;
+pub mod gate;
+pub mod login;
+pub mod password;
 pub mod permit;
+pub mod rest;
+pub mod secret;
+pub mod setup;
+pub mod throttle;
+pub mod token;
+pub mod users;
 
 pub use context::{Actor, Context, System};
+pub use login::{person, still_there};
 pub use permit::{Act, Creating, Elevating, May, Operating, Permit, Proof, Reading, Removing, Scope, Updating};
+
+use password::{Cost, Passwords};
+use std::path::Path;
+
+/// What signing in needs beside the database: keys, hashing within bounds, and a rate.
+#[derive(Debug)]
+pub struct Authority {
+    /// The keys that sign envelopes.
+    pub keys: token::Keys,
+    /// Hashing and verifying.
+    pub passwords: Passwords,
+    /// Sign-ins in this second.
+    pub rate: throttle::Rate,
+}
+
+impl Authority {
+    /// What a server uses: the data folder's keys, and hashes that cost what they should.
+    ///
+    /// # Errors
+    /// When the keys cannot be read or made.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        Self::with_cost(folder, Cost::REAL)
+    }
+
+    /// The same with hashes at another cost, for tests that sign in a lot.
+    ///
+    /// # Errors
+    /// As [`Authority::open`].
+    pub fn with_cost(folder: &Path, cost: Cost) -> anyhow::Result<Self> {
+        Ok(Self { keys: token::Keys::open(folder)?, passwords: Passwords::new(cost), rate: throttle::Rate::default() })
+    }
+}

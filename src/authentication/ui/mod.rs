@@ -1,1 +1,13 @@
 //! Pages of signing in.
+//!
+//! Their forms are plain ones that work before the browser has loaded the program; showing a password
+//! and the hint about caps lock come with it.
+
+mod account;
+mod fields;
+mod setup;
+mod sign_in;
+
+pub use account::AccountPage;
+pub use setup::SetupPage;
+pub use sign_in::SignInPage;

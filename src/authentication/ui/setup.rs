@@ -1,0 +1,62 @@
+//! The page behind the one-time link of the first start.
+
+use super::fields::{Brand, PasswordField, TextField, Trouble, form_answer, label};
+use crate::i18n::{t, t_string, use_i18n};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+
+/// Creates the first administrator.
+#[component]
+pub fn SetupPage() -> impl IntoView {
+    let i18n = use_i18n();
+    let answer = form_answer();
+    let token = match answer.value("token") {
+        token if token.is_empty() => use_query_map().read_untracked().get("token").unwrap_or_default(),
+        token => token,
+    };
+    view! {
+        <Title text=move || t_string!(i18n, access.setup) />
+        <main class="signin">
+            <form class="signin__card" method="post" action="/setup">
+                <Brand />
+                <div>
+                    <h1>{t!(i18n, access.setup)}</h1>
+                    <p class="soft">{t!(i18n, access.setup_lead)}</p>
+                </div>
+                <Trouble sentence=answer.trouble.clone() />
+                <input type="hidden" name="token" value=token />
+                <TextField
+                    name="username"
+                    label=label!(i18n, access.username)
+                    value=answer.value("username")
+                    problem=answer.problem("username")
+                    autocomplete="username"
+                    focused=true
+                />
+                <TextField
+                    name="email"
+                    label=label!(i18n, access.email)
+                    optional=true
+                    value=answer.value("email")
+                    problem=answer.problem("email")
+                    autocomplete="email"
+                />
+                <PasswordField
+                    name="password"
+                    label=label!(i18n, access.password)
+                    hint=label!(i18n, access.password_hint)
+                    problem=answer.problem("password")
+                    autocomplete="new-password"
+                />
+                <PasswordField
+                    name="password_again"
+                    label=label!(i18n, access.password_again)
+                    problem=answer.problem("password_again")
+                    autocomplete="new-password"
+                />
+                <button class="button button--primary">{t!(i18n, access.setup_button)}</button>
+            </form>
+        </main>
+    }
+}

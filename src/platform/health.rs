@@ -1,0 +1,217 @@
+//! Whether the server and what it leans on are well.
+
+use super::{db::sql, errors, state::State};
+use crate::authentication::server::{Context, Reading, System};
+use axum::{
+    Json, Router,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use leptos::prelude::LeptosOptions;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use utoipa::{OpenApi, ToSchema};
+
+/// How long the database may take to count as there.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+const WHY: System = System::because("see whether the database answers");
+
+/// Whether somebody is at home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Heartbeat {
+    /// True while requests can be answered.
+    pub ok: bool,
+}
+
+/// What the server leans on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Status {
+    /// This program.
+    pub version: String,
+    /// The database.
+    pub database: DatabaseStatus,
+    /// The Docker engines.
+    #[schema(value_type = Vec<Object>)]
+    pub engines: Vec<serde_json::Value>,
+    /// Ansible.
+    pub ansible: AnsibleStatus,
+}
+
+/// How the database is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DatabaseStatus {
+    /// Whether it answers.
+    pub is_up: bool,
+    /// `sqlite` or `postgres`.
+    pub kind: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<i64>,
+}
+
+/// Whether playbooks could be run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AnsibleStatus {
+    /// Whether it was found.
+    pub is_up: bool,
+    /// Its version.
+    pub version: Option<String>,
+    /// How to get it, while it is missing.
+    pub hint: Option<String>,
+}
+
+/// The routes of health.
+pub fn routes() -> Router<LeptosOptions> {
+    Router::new().route("/api/heartbeat", get(heartbeat)).route("/api/v1/status", get(show_status))
+}
+
+/// Tells whether the server and its database are there.
+#[utoipa::path(
+    get, path = "/api/heartbeat", tag = "status", security(()),
+    responses(
+        (status = 200, description = "All is well", body = Heartbeat),
+        (status = 503, description = "The database is away", body = Heartbeat),
+    )
+)]
+async fn heartbeat(context: Context) -> Response {
+    let ok = database_answers(&context.state).await;
+    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Heartbeat { ok })).into_response()
+}
+
+/// Tells how the database, the engines and Ansible are.
+#[utoipa::path(
+    get, path = "/api/v1/status", tag = "status",
+    responses((status = 200, description = "How everything is", body = Status), (status = 401, description = "Not signed in"))
+)]
+async fn show_status(context: Context) -> Response {
+    // Everybody who is signed in may see it; the permit is asked all the same, so that a stranger cannot.
+    match context.permit::<Reading>("status") {
+        Ok(_) => Json(status(&context.state).await).into_response(),
+        Err(error) => errors::answer(&error, context.locale),
+    }
+}
+
+/// How the database, the engines and Ansible are.
+pub async fn status(state: &State) -> Status {
+    let (database, ansible) = tokio::join!(database(state), ansible());
+    Status { version: env!("CARGO_PKG_VERSION").to_owned(), database, engines: Vec::new(), ansible }
+}
+
+async fn database_answers(state: &State) -> bool {
+    let asked = state.db.row(&WHY, sql("select 1 as one"));
+    matches!(tokio::time::timeout(PATIENCE, asked).await, Ok(Ok(Some(_))))
+}
+
+async fn database(state: &State) -> DatabaseStatus {
+    let postgres = state.db.is_postgres();
+    let version = sql(if postgres {
+        "select current_setting('server_version') as value"
+    } else {
+        "select sqlite_version() as value"
+    });
+    let size = sql(if postgres {
+        "select pg_database_size(current_database()) as value"
+    } else {
+        "select page_count * page_size as value from pragma_page_count(), pragma_page_size()"
+    });
+    let asked = async {
+        let version = state.db.row(&WHY, version).await?.map(|row| row.text("value")).transpose()?;
+        let size = state.db.row(&WHY, size).await?.map(|row| row.int("value")).transpose()?;
+        anyhow::Ok((version, size))
+    };
+    let (is_up, version, size) = match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok((version, size))) => (true, version, size),
+        Ok(Err(error)) => {
+            tracing::warn!("asking the database how it is: {error:#}");
+            (false, None, None)
+        }
+        Err(_) => (false, None, None),
+    };
+    DatabaseStatus { is_up, kind: if postgres { "postgres" } else { "sqlite" }.to_owned(), version, size }
+}
+
+async fn ansible() -> AnsibleStatus {
+    let asked = tokio::process::Command::new("ansible-playbook").arg("--version").kill_on_drop(true).output();
+    let version = match tokio::time::timeout(Duration::from_secs(10), asked).await {
+        Ok(Ok(output)) if output.status.success() => ansible_version(&String::from_utf8_lossy(&output.stdout)),
+        _ => None,
+    };
+    let hint = version.is_none().then(|| {
+        "Install Ansible on the machine that Muelle runs on, for example with: apt-get install ansible-core".to_owned()
+    });
+    AnsibleStatus { is_up: version.is_some(), version, hint }
+}
+
+/// Reads the version from the first line: `ansible-playbook [core 2.19.14]`.
+fn ansible_version(output: &str) -> Option<String> {
+    let first = output.lines().next()?;
+    let inside = first.split_once('[').map_or(first, |(_, rest)| rest).trim_end_matches(']');
+    inside.split_whitespace().last().map(str::to_owned)
+}
+
+/// Asks a running server's heartbeat over HTTP, for `muelle healthcheck`.
+///
+/// # Errors
+/// A sentence when nobody answers, or the answer is not a good one.
+pub async fn ask(config: &super::config::Config) -> anyhow::Result<()> {
+    use anyhow::{Context as _, ensure};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let mut address = config.server.address;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            std::net::Ipv4Addr::LOCALHOST.into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    let asked = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
+        if config.tls.mode != super::config::TlsMode::Off {
+            // A certificate made here cannot be verified by itself; that somebody listens is what can be told.
+            return Ok("200".to_owned());
+        }
+        stream
+            .write_all(
+                format!("GET /api/heartbeat HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+            )
+            .await?;
+        let mut answer = String::new();
+        stream.take(4096).read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer.split_whitespace().nth(1).unwrap_or_default().to_owned())
+    };
+    let status = tokio::time::timeout(Duration::from_secs(5), asked)
+        .await
+        .with_context(|| format!("{address} did not answer within 5 seconds"))?
+        .with_context(|| format!("asking {address}"))?;
+    ensure!(status == "200", "the server at {address} answered {status}");
+    Ok(())
+}
+
+/// The description of these routes.
+#[derive(OpenApi)]
+#[openapi(paths(heartbeat, show_status), components(schemas(Heartbeat, Status, DatabaseStatus, AnsibleStatus)))]
+struct Description;
+
+/// The description of these routes, to be merged into the whole.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ansible_version;
+
+    #[test]
+    fn the_version_of_ansible_stands_in_its_first_line() {
+        assert_eq!(
+            ansible_version("ansible-playbook [core 2.19.14]\n  config file = None"),
+            Some("2.19.14".to_owned())
+        );
+        assert_eq!(ansible_version("ansible-playbook 2.9.27"), Some("2.9.27".to_owned()));
+    }
+}

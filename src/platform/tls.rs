@@ -1,0 +1,85 @@
+//! TLS: none, a certificate made here, or one from files.
+
+use super::config::{Config, TlsMode};
+use crate::authentication::server::secret::write_private;
+use anyhow::{Context as _, bail};
+use axum_server::tls_rustls::RustlsConfig;
+use rcgen::{CertificateParams, DnType, KeyPair};
+use std::{path::Path, time::Duration};
+
+/// How long a certificate made here is valid; browsers refuse much longer ones.
+const LIFE: Duration = Duration::from_secs(397 * 24 * 3600);
+
+/// How long before its end a new one is made.
+const SPARE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Refuses to speak plain HTTP to anybody but this machine, unless a trusted proxy protects it.
+///
+/// # Errors
+/// A sentence with the three ways out.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    let address = config.server.address;
+    if config.tls.mode == TlsMode::Off && !address.ip().is_loopback() && config.server.trusted_proxies.is_empty() {
+        bail!(
+            "server.address {address} can be reached from other machines, and without TLS passwords would travel in \
+             the clear. Set tls.mode to \"self-signed\" or \"files\", or name the proxy that adds TLS in \
+             server.trusted_proxies, or listen on 127.0.0.1"
+        );
+    }
+    Ok(())
+}
+
+/// The TLS side of the server; `None` when it speaks plain HTTP.
+///
+/// # Errors
+/// When certificate or key cannot be made, read, or do not fit.
+pub async fn load(config: &Config) -> anyhow::Result<Option<RustlsConfig>> {
+    let (certificate, key) = match config.tls.mode {
+        TlsMode::Off => return Ok(None),
+        TlsMode::Files => (config.tls.certificate.clone(), config.tls.key.clone()),
+        TlsMode::SelfSigned => {
+            let (certificate, key) = (config.data.dir.join("tls.pem"), config.data.dir.join("tls-key.pem"));
+            if !is_fresh(&certificate) || !key.exists() {
+                make(config, &certificate, &key)?;
+            }
+            (certificate, key)
+        }
+    };
+    // A second server in one process has the same provider already.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+    let loaded = RustlsConfig::from_pem_file(&certificate, &key).await;
+    let paths = || format!("reading the certificate {} and its key {}", certificate.display(), key.display());
+    loaded.with_context(paths).map(Some)
+}
+
+fn is_fresh(certificate: &Path) -> bool {
+    let made = std::fs::metadata(certificate).and_then(|metadata| metadata.modified());
+    made.is_ok_and(|made| made.elapsed().unwrap_or_default() < LIFE - SPARE)
+}
+
+fn make(config: &Config, certificate: &Path, key: &Path) -> anyhow::Result<()> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let address = config.server.address.ip();
+    if !address.is_unspecified() {
+        names.push(address.to_string());
+    }
+    if let Ok(name) = std::fs::read_to_string("/etc/hostname") {
+        names.push(name.trim().to_owned());
+    }
+    if let Some(host) =
+        config.server.public_url.parse::<axum::http::Uri>().ok().as_ref().and_then(axum::http::Uri::host)
+    {
+        names.push(host.trim_matches(['[', ']']).to_owned());
+    }
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names.dedup();
+    let mut params = CertificateParams::new(names).context("naming the certificate")?;
+    params.distinguished_name.push(DnType::CommonName, "Muelle");
+    params.not_before = time::OffsetDateTime::now_utc() - Duration::from_secs(24 * 3600);
+    params.not_after = params.not_before + LIFE;
+    let pair = KeyPair::generate().context("making a key for TLS")?;
+    let signed = params.self_signed(&pair).context("signing the certificate")?;
+    write_private(key, pair.serialize_pem().as_bytes())?;
+    write_private(certificate, signed.pem().as_bytes())
+}
