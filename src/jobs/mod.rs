@@ -1,7 +1,7 @@
 //! Long work: queued, run, watched, cancelled, and true after a restart.
 //!
-//! The queue's claim, lease and recovery are `apalis`'s; ours is the job's row: who, which operation,
-//! state, outcome and output. A job is enqueued in the transaction that caused it.
+//! A job is a row: who, which operation, state, outcome and output, and the claim of the worker that
+//! has it. It is enqueued in the transaction that caused it.
 
 pub mod api;
 pub mod model;

@@ -27,6 +27,10 @@ pub enum JobState {
 }
 
 impl JobState {
+    /// All states.
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled, Self::Lost];
+
     /// Whether it has ended.
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::Lost)
@@ -50,6 +54,47 @@ impl JobState {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::Lost => "lost",
+        }
+    }
+}
+
+impl std::fmt::Display for JobState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for JobState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| UnknownState(text.to_owned()))
+    }
+}
+
+/// A text that is no state of a job.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no state {0:?} of a job")]
+pub struct UnknownState(String);
+
+/// Which voice of a job a line comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+    /// Our own words.
+    Note,
+}
+
+impl Voice {
+    /// Its name in [`Line::stream`].
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::Err => "err",
+            Self::Note => "note",
         }
     }
 }
@@ -122,4 +167,23 @@ pub struct Line {
     pub stream: String,
     /// The text, without the line end.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JobState::{self, *};
+
+    #[test]
+    fn a_job_only_moves_forward() {
+        for from in JobState::ALL {
+            for to in JobState::ALL {
+                if from.may_become(to) {
+                    assert!(!from.is_finished(), "{from} has ended");
+                    assert!(to != Queued && to != from, "{from} may not become {to}");
+                    assert!(!to.may_become(from), "{to} would lead back to {from}");
+                }
+            }
+        }
+        assert!(Queued.may_become(Cancelled) && Running.may_become(Lost) && !Queued.may_become(Succeeded));
+    }
 }

@@ -125,6 +125,12 @@ pub struct Session {
 pub struct Jobs {
     /// Jobs that run at a time.
     pub parallel: usize,
+    /// Days until an ended job is forgotten.
+    pub keep_days: u64,
+    /// Ended jobs that are kept.
+    pub keep_count: u64,
+    /// The greatest output of one job in bytes.
+    pub output_limit: u64,
 }
 
 /// The log.

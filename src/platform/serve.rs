@@ -82,6 +82,7 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
     let app = router(state.clone())?.into_make_service_with_connect_info::<SocketAddr>();
     let handle = axum_server::Handle::new();
 
+    let runner = crate::jobs::server::start(&state);
     tokio::spawn(stop_on_signal(state.clone()));
     tokio::spawn(sweep(state.clone()));
     tokio::spawn({
@@ -106,6 +107,7 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
         }
     };
     state.stopping.cancel();
+    runner.stopped().await;
     state.db.close().await;
     served.context("serving")
 }
@@ -181,7 +183,8 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .merge(rest::routes())
         .merge(health::routes())
         .fallback(anything_else)
-        .with_state(options.clone());
+        .with_state(options.clone())
+        .merge(crate::events::server::sse::routes().with_state(state.clone()));
 
     let mut other_sites = CsrfLayer::new();
     let public = state.config.server.public_url.trim_end_matches('/');

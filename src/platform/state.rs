@@ -20,6 +20,10 @@ pub struct Handles {
     pub authority: Authority,
     /// Where changes are told.
     pub bus: Bus,
+    /// The queue of jobs.
+    pub jobs: crate::jobs::server::Jobs,
+    /// The streams that people hold open.
+    pub streams: crate::events::server::sse::Places,
     /// Cancelled when the server stops: every stream and loop ends on it.
     pub stopping: CancellationToken,
 }
@@ -46,8 +50,16 @@ impl State {
         make_private_folder(&config.data.dir)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
-        let state =
-            Self(Arc::new(Handles { config, db, authority, bus: Bus::new(), stopping: CancellationToken::new() }));
+        let state = Self(Arc::new(Handles {
+            config,
+            db,
+            authority,
+            bus: Bus::new(),
+            jobs: crate::jobs::server::Jobs::new(),
+            streams: crate::events::server::sse::Places::default(),
+            stopping: CancellationToken::new(),
+        }));
+        crate::events::server::relay::start(&state);
         Ok(state)
     }
 

@@ -1,1 +1,112 @@
 //! Jobs on the server: the queue, the runner and their output.
+//!
+//! The row of a job is its claim: who runs it, until when, and a fence that counts the claims. Each
+//! write of a running job names its fence, so a worker that was frozen past its lease changes nothing
+//! any more. A job whose worker is gone is resumed where its kind can be, and is *lost* otherwise.
+
+mod output;
+mod queue;
+mod requester;
+pub mod rest;
+mod run;
+mod runner;
+pub mod store;
+mod sweep;
+pub mod watch;
+
+pub use queue::{NewJob, announce, cancel, enqueue, enqueue_in};
+pub use run::Run;
+pub use runner::{Runner, start};
+
+use crate::{error::Result, platform::state::State};
+use futures::future::BoxFuture;
+use serde_json::Value;
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+use tokio::sync::Notify;
+
+/// How long a claim holds unless it is renewed.
+pub const LEASE: Duration = Duration::from_secs(15);
+
+/// What does the work of one family of jobs.
+#[derive(Clone, Copy)]
+pub struct Worker {
+    /// The first word of the kinds it does: `image` of `image.pull`. It is the subject of the right, too.
+    pub family: &'static str,
+    /// Whether a job of this kind may be begun a second time when its first worker is gone.
+    pub resumes: fn(&str) -> bool,
+    /// The work: gives the outcome, or why there is none.
+    pub work: fn(Arc<Run>) -> BoxFuture<'static, Result<Value>>,
+}
+
+/// The queue of a running server: who works, and a bell for them. Cheap to clone.
+#[derive(Clone)]
+pub struct Jobs(Arc<Inner>);
+
+struct Inner {
+    workers: RwLock<Vec<Worker>>,
+    bell: Notify,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Jobs {
+    /// The queue with the workers of this program.
+    pub fn new() -> Self {
+        let containers = Worker {
+            family: "container",
+            resumes: |kind| matches!(kind, "container.run" | "container.prune"),
+            work: |run| Box::pin(async move { crate::deployments::server::jobs::work(&run).await }),
+        };
+        let images = Worker {
+            family: "image",
+            resumes: |kind| matches!(kind, "image.pull" | "image.prune"),
+            work: containers.work,
+        };
+        Self(Arc::new(Inner { workers: RwLock::new(vec![containers, images]), bell: Notify::new() }))
+    }
+
+    /// Adds a worker: how a program built on this library, or a test, brings its own.
+    pub fn add(&self, worker: Worker) {
+        self.0.workers.write().unwrap_or_else(PoisonError::into_inner).push(worker);
+    }
+
+    /// The worker for jobs of that kind.
+    fn worker(&self, kind: &str) -> Option<Worker> {
+        let family = kind.split('.').next().unwrap_or(kind);
+        self.0
+            .workers
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .copied()
+            .find(|worker| worker.family == family)
+    }
+
+    /// Tells the runner of this process that something waits.
+    pub fn wake(&self) {
+        self.0.bell.notify_one();
+    }
+
+    async fn woken(&self) {
+        self.0.bell.notified().await;
+    }
+}
+
+/// The present time by which leases are measured: the database's own where several servers share it.
+async fn lease_clock(state: &State) -> anyhow::Result<i64> {
+    use crate::platform::db::sql;
+
+    if !state.db.is_postgres() {
+        return Ok(crate::time::Timestamp::now().millis());
+    }
+    let proof = crate::authentication::server::System::because("read the clock");
+    let statement = sql("select cast(extract(epoch from clock_timestamp()) * 1000 as bigint) as now");
+    state.db.row(&proof, statement).await?.map_or(Ok(0), |row| row.int("now"))
+}

@@ -8,7 +8,7 @@ use sqlx::{
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{str::FromStr as _, time::Duration};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, str::FromStr as _, time::Duration};
 
 /// Our tables, in portable SQL.
 pub static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
@@ -43,6 +43,9 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .pragma("trusted_schema", "off");
+        if !url.contains(":memory:") {
+            make_private_file(options.get_filename())?;
+        }
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
@@ -110,6 +113,13 @@ async fn run_postgres(migrator: &Migrator, pool: &PgPool) -> anyhow::Result<()> 
     sqlx::raw_sql(POSTGRES_TRIGGERS).execute(pool).await.context("guarding the audit trail").map(drop)
 }
 
+/// Makes the database file so that only this user can read it; SQLite gives the files beside it the same
+/// mode. One that exists keeps the mode that somebody chose.
+fn make_private_file(path: &Path) -> anyhow::Result<()> {
+    let made = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    made.map(drop).with_context(|| format!("making the database {}", path.display()))
+}
+
 /// `3.51.3` as 3051003, the way `SQLITE_VERSION_NUMBER` counts.
 fn version_number(version: &str) -> i32 {
     version
@@ -134,5 +144,20 @@ mod tests {
 
         assert_eq!(synchronous, 2);
         assert_eq!(version_number("3.51.3"), SQLITE_LEAST);
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_read_the_database_file() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("t.db");
+        let db = Db::open(&format!("sqlite:{}", path.display()), 2).await.expect("it opens");
+        db.migrate().await.expect("the tables are made");
+
+        for name in ["t.db", "t.db-wal", "t.db-shm"] {
+            let mode = std::fs::metadata(folder.path().join(name)).expect("the file is there").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}");
+        }
     }
 }

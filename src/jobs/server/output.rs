@@ -1,0 +1,304 @@
+//! A running job's output and progress, on their way into the store.
+
+use super::store::MASK;
+use crate::{
+    authentication::server::System,
+    events::{model::Topic, server::JobNews},
+    i18n::{Locale, td_string},
+    id::Id,
+    jobs::model::{Job, Line, Progress, Voice},
+    platform::{db::sql, state::State},
+    storage::Customer,
+    time::Timestamp,
+};
+use sea_query::{Alias, Query};
+use serde_json::{Value, json};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::Notify;
+
+/// The longest line in bytes; a longer one goes on in the next.
+pub const LINE_BYTES: usize = 16 * 1024;
+/// What ends a line that goes on in the next.
+const GOES_ON: &str = " …";
+/// Lines written at once.
+const BATCH: usize = 500;
+/// Lines and bytes that may wait; beyond, the work waits until there is room.
+const WAITING_LINES: usize = 2000;
+const WAITING_BYTES: usize = 2 * 1024 * 1024;
+/// How often lists are told about progress.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the output of one claim goes.
+pub(super) struct Output {
+    state: State,
+    job: Id<Job>,
+    customer: Option<Id<Customer>>,
+    fence: i64,
+    locale: Locale,
+    /// The greatest number of bytes kept.
+    limit: i64,
+    waiting: Mutex<Waiting>,
+    secrets: Mutex<Vec<String>>,
+    /// Rung when there is much to write.
+    pub crowded: Notify,
+    room: Notify,
+}
+
+struct Waiting {
+    sequence: i64,
+    bytes: i64,
+    lines: Vec<Line>,
+    weight: usize,
+    progress: Option<Progress>,
+    progress_changed: bool,
+    told: Option<Instant>,
+    unkept: u64,
+    closed: bool,
+}
+
+/// Whether the claim still held when its output was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Everything that waited is in the store.
+    All,
+    /// More waits.
+    More,
+    /// The job is somebody else's now; nothing was written.
+    Gone,
+}
+
+impl Output {
+    pub fn new(state: &State, claim: &super::queue::Claim) -> Self {
+        Self {
+            state: state.clone(),
+            job: claim.job.id,
+            customer: claim.job.customer,
+            fence: claim.fence,
+            locale: claim.locale,
+            limit: i64::try_from(state.config.jobs.output_limit).unwrap_or(i64::MAX),
+            waiting: Mutex::new(Waiting {
+                sequence: claim.lines,
+                bytes: claim.bytes,
+                lines: Vec::new(),
+                weight: 0,
+                progress: claim.job.progress.clone(),
+                progress_changed: false,
+                told: None,
+                unkept: 0,
+                closed: false,
+            }),
+            secrets: Mutex::default(),
+            crowded: Notify::new(),
+            room: Notify::new(),
+        }
+    }
+
+    /// From now on the text is hidden wherever it appears. Each line of it counts for itself.
+    pub fn secret(&self, text: &str) {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        // Shorter pieces would hide half of every line and protect nothing.
+        secrets.extend(text.lines().map(str::trim).filter(|line| line.len() >= 4).map(str::to_owned));
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+    }
+
+    /// The text without secrets.
+    pub fn redact(&self, text: &str) -> String {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.iter().fold(text.to_owned(), |text, secret| {
+            if text.contains(secret.as_str()) { text.replace(secret.as_str(), MASK) } else { text }
+        })
+    }
+
+    /// The value with no secret in its texts.
+    pub fn redact_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redact(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.redact_value(field)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// Sets how far the job is.
+    pub fn progress(&self, mut progress: Progress) {
+        progress.note = self.redact(&progress.note);
+        for part in &mut progress.parts {
+            part.note = self.redact(&part.note);
+        }
+        let mut waiting = self.waiting();
+        if waiting.progress.as_ref() != Some(&progress) {
+            waiting.progress = Some(progress);
+            waiting.progress_changed = true;
+        }
+    }
+
+    /// The newest progress.
+    pub fn last_progress(&self) -> Option<Progress> {
+        self.waiting().progress.clone()
+    }
+
+    /// Adds text, line by line; waits while too much is on its way.
+    pub async fn line(&self, voice: Voice, text: &str) {
+        let text = self.redact(text);
+        for line in text.split('\n') {
+            let mut rest = line.strip_suffix('\r').unwrap_or(line);
+            loop {
+                let cut = if rest.len() > LINE_BYTES { rest.floor_char_boundary(LINE_BYTES) } else { rest.len() };
+                let (piece, later) = rest.split_at(cut);
+                let piece = if later.is_empty() { piece.to_owned() } else { format!("{piece}{GOES_ON}") };
+                self.push(voice, piece).await;
+                rest = later;
+                if rest.is_empty() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn push(&self, voice: Voice, text: String) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            // Registered before looking, so that room made in between is not missed.
+            room.as_mut().enable();
+            {
+                let mut waiting = self.waiting();
+                if waiting.closed {
+                    return;
+                }
+                if waiting.lines.len() < WAITING_LINES && waiting.weight < WAITING_BYTES {
+                    self.add(&mut waiting, voice, text);
+                    if waiting.lines.len() >= BATCH || waiting.weight >= WAITING_BYTES / 2 {
+                        self.crowded.notify_one();
+                    }
+                    return;
+                }
+            }
+            self.crowded.notify_one();
+            room.await;
+        }
+    }
+
+    fn add(&self, waiting: &mut Waiting, voice: Voice, text: String) {
+        let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        if waiting.unkept > 0 || waiting.bytes.saturating_add(bytes) > self.limit {
+            waiting.unkept += 1;
+            if waiting.unkept > 1 {
+                return;
+            }
+            let limit = (self.limit / 1024 / 1024).to_string();
+            let notice = td_string!(self.locale, work.output_full, limit = limit);
+            append(waiting, Voice::Note, notice);
+            return;
+        }
+        waiting.bytes += bytes;
+        append(waiting, voice, text);
+    }
+
+    /// No more is taken; what waits is written by [`Output::write`].
+    pub fn close(&self) {
+        let mut waiting = self.waiting();
+        if !waiting.closed && waiting.unkept > 1 {
+            let count = (waiting.unkept - 1).to_string();
+            let notice = td_string!(self.locale, work.output_unkept, count = count);
+            append(&mut waiting, Voice::Note, notice);
+        }
+        waiting.closed = true;
+        drop(waiting);
+        self.room.notify_waiters();
+    }
+
+    /// Writes what waits, at most one batch, and tells those who watch.
+    pub async fn write(&self) -> anyhow::Result<Written> {
+        let (lines, progress, bytes, tell_lists) = {
+            let waiting = self.waiting();
+            let count = waiting.lines.len().min(BATCH);
+            let progress = waiting.progress_changed.then(|| waiting.progress.clone()).flatten();
+            let tell_lists = waiting.told.is_none_or(|at| at.elapsed() >= TOLD_EVERY);
+            (waiting.lines[..count].to_vec(), progress, waiting.bytes, tell_lists)
+        };
+        if lines.is_empty() && progress.is_none() {
+            return Ok(Written::All);
+        }
+        let proof = System::because("keep a job's output");
+        let mut transaction = self.state.db.begin(&proof).await?;
+        let last = lines.last().map(|line| line.sequence);
+        let held = transaction
+            .execute(
+                sql("update jobs
+                     set lines = coalesce($1, lines), bytes = $2, progress = coalesce($3, progress)
+                     where id = $4 and fence = $5 and state = 'running'")
+                .bind(last)
+                .bind(bytes)
+                .bind(progress.as_ref().map(|progress| json!(progress).to_string()))
+                .bind(self.job.to_string())
+                .bind(self.fence),
+            )
+            .await?;
+        if held == 0 {
+            return Ok(Written::Gone);
+        }
+        if !lines.is_empty() {
+            let mut insert = Query::insert();
+            insert
+                .into_table(Alias::new("job_lines"))
+                .columns(["job", "sequence", "at", "stream", "text"].map(Alias::new));
+            for line in &lines {
+                insert.values_panic([
+                    self.job.to_string().into(),
+                    line.sequence.into(),
+                    line.at.millis().into(),
+                    line.stream.clone().into(),
+                    line.text.clone().into(),
+                ]);
+            }
+            transaction.execute(&mut insert).await?;
+        }
+        transaction.commit().await?;
+        let more = {
+            let mut waiting = self.waiting();
+            let written = waiting.lines.drain(..lines.len()).map(|line| line.text.len()).sum::<usize>();
+            waiting.weight = waiting.weight.saturating_sub(written);
+            if progress.is_some() && waiting.progress == progress {
+                waiting.progress_changed = false;
+            }
+            if progress.is_some() && tell_lists {
+                waiting.told = Some(Instant::now());
+            }
+            !waiting.lines.is_empty()
+        };
+        self.room.notify_waiters();
+        if !lines.is_empty() {
+            self.state.bus.publish_job(self.job, JobNews::Lines(Arc::new(lines)));
+        }
+        if let Some(progress) = progress {
+            if tell_lists {
+                let data = json!({"id": self.job, "progress": progress});
+                self.state.bus.publish_passing(Topic::Jobs, self.customer, data);
+            }
+            let job = super::store::job(&self.state, &proof, self.job).await.map_err(anyhow::Error::from)?;
+            self.state.bus.publish_job(self.job, JobNews::Job(Arc::new(job)));
+        }
+        Ok(if more { Written::More } else { Written::All })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn append(waiting: &mut Waiting, voice: Voice, text: String) {
+    waiting.sequence += 1;
+    waiting.weight += text.len();
+    waiting.lines.push(Line {
+        sequence: waiting.sequence,
+        at: Timestamp::now(),
+        stream: voice.name().to_owned(),
+        // PostgreSQL holds no NUL in a text.
+        text: text.replace('\0', "\u{fffd}"),
+    });
+}

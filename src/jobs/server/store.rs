@@ -1,0 +1,214 @@
+//! Reading jobs and their output from the store.
+
+use crate::{
+    authentication::server::Proof,
+    error::{Error, Result},
+    id::Id,
+    jobs::{
+        api::{JobPage, JobQuery},
+        model::{Job, JobState, Line},
+    },
+    platform::{
+        db::{Row, sql},
+        state::State,
+    },
+    time::Timestamp,
+};
+use anyhow::Context as _;
+use sea_query::{Alias, Asterisk, Expr, ExprTrait as _, Func, Order, Query};
+use serde_json::Value;
+
+/// The greatest page of jobs.
+pub const PAGE_LIMIT: u32 = 200;
+/// The greatest number of lines read at once.
+pub const LINES_LIMIT: u32 = 1000;
+/// Lines of one reading end after about so many bytes, and begin with at least one line.
+const READ_BYTES: usize = 256 * 1024;
+
+/// The job of that id, where the proof reaches it.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none, or it is another customer's.
+pub async fn job(state: &State, proof: &dyn Proof, id: Id<Job>) -> Result<Job> {
+    let row = state.db.row(proof, sql("select * from jobs where id = $1").bind(id.to_string())).await?;
+    let job = row.as_ref().map(read).transpose()?;
+    job.filter(|job| proof.scope().reaches(job.customer)).ok_or_else(|| Error::not_found("job"))
+}
+
+/// A page of jobs, newest first, paged by key.
+pub async fn list(state: &State, proof: &dyn Proof, query: &JobQuery) -> Result<JobPage> {
+    let limit = query.per_page.clamp(1, PAGE_LIMIT);
+    let column = |name: &'static str| Expr::col(Alias::new(name));
+    let mut condition = sea_query::Condition::all();
+    if let Some(customer) = proof.scope().customer() {
+        condition = condition.add(column("customer").eq(customer.to_string()));
+    }
+    if let Some(state) = query.state {
+        condition = condition.add(column("state").eq(state.name()));
+    }
+    if let Some(kind) = query.kind.as_deref().filter(|kind| !kind.is_empty()) {
+        let family = format!("{}.%", kind.replace(['%', '_', '\\'], ""));
+        condition = condition.add(column("kind").eq(kind).or(column("kind").like(family)));
+    }
+    if let Some(person) = proof.person().filter(|_| query.mine) {
+        condition = condition.add(column("person").eq(person.to_string()));
+    }
+    if let Some(text) = query.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let pattern = format!("%{}%", text.to_lowercase().replace(['%', '_', '\\'], ""));
+        condition = condition.add(Expr::expr(Func::lower(column("title"))).like(pattern));
+    }
+    let mut page = condition.clone();
+    if let Some(before) = query.before {
+        page = page.add(column("id").lt(before.to_string()));
+    }
+    let mut select = Query::select();
+    select
+        .column(Asterisk)
+        .from(Alias::new("jobs"))
+        .cond_where(page)
+        .order_by(Alias::new("id"), Order::Desc)
+        .limit(u64::from(limit) + 1);
+    let rows = state.db.rows(proof, &mut select).await?;
+    let mut items = rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+    let more = items.len() > limit as usize;
+    items.truncate(limit as usize);
+    let next = items.last().filter(|_| more).map(|job| job.id);
+    Ok(JobPage { items, next })
+}
+
+/// The jobs that wait or run, oldest first; at most 100.
+pub async fn running(state: &State, proof: &dyn Proof) -> Result<Vec<Job>> {
+    let customer = proof.scope().customer().map(|customer| customer.to_string());
+    let rows = state
+        .db
+        .rows(
+            proof,
+            sql("select * from jobs
+                 where state in ('queued', 'running') and ($1 is null or customer = $1)
+                 order by id
+                 limit 100")
+            .bind(customer),
+        )
+        .await?;
+    Ok(rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?)
+}
+
+/// The lines after sequence `after`, in order: at most `limit`, and about 256 KiB of text.
+///
+/// The caller has made sure that the job may be seen.
+pub async fn lines(state: &State, proof: &dyn Proof, job: Id<Job>, after: i64, limit: u32) -> Result<Vec<Line>> {
+    let rows = state
+        .db
+        .rows(
+            proof,
+            sql("select sequence, at, stream, text
+                 from job_lines
+                 where job = $1 and sequence > $2
+                 order by sequence
+                 limit $3")
+            .bind(job.to_string())
+            .bind(after)
+            .bind(i64::from(limit.clamp(1, LINES_LIMIT))),
+        )
+        .await?;
+    let mut lines = Vec::with_capacity(rows.len());
+    let mut bytes = 0;
+    for row in &rows {
+        let line = Line {
+            sequence: row.int("sequence")?,
+            at: Timestamp::from_millis(row.int("at")?),
+            stream: row.text("stream")?,
+            text: row.text("text")?,
+        };
+        bytes += line.text.len();
+        if bytes > READ_BYTES && !lines.is_empty() {
+            break;
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// The sequence of the last line that is stored.
+pub async fn last_sequence(state: &State, proof: &dyn Proof, job: Id<Job>) -> Result<i64> {
+    let statement = sql("select lines from jobs where id = $1").bind(job.to_string());
+    let row = state.db.row(proof, statement).await?.ok_or_else(|| Error::not_found("job"))?;
+    Ok(row.int("lines")?)
+}
+
+/// Reads a row of `jobs`, with the secrets of its operation masked.
+pub(super) fn read(row: &Row) -> anyhow::Result<Job> {
+    let json = |name: &str| -> anyhow::Result<Option<Value>> {
+        row.opt_text(name)?
+            .map(|text| serde_json::from_str(&text))
+            .transpose()
+            .with_context(|| format!("reading {name}"))
+    };
+    let time = |name: &str| anyhow::Ok(row.opt_int(name)?.map(Timestamp::from_millis));
+    Ok(Job {
+        id: row.parsed("id")?,
+        customer: row.opt_parsed("customer")?,
+        kind: row.text("kind")?,
+        title: row.text("title")?,
+        operation: mask(json("operation")?.unwrap_or_default()),
+        state: row.parsed::<JobState>("state")?,
+        progress: json("progress")?.map(serde_json::from_value).transpose().context("reading progress")?,
+        outcome: json("outcome")?,
+        person: row.opt_parsed("person")?,
+        person_name: row.text("person_name")?,
+        cancel_requested: row.bool("cancel_requested")?,
+        created_at: Timestamp::from_millis(row.int("created_at")?),
+        started_at: time("started_at")?,
+        finished_at: time("finished_at")?,
+    })
+}
+
+/// What stands in place of a secret.
+pub const MASK: &str = "•••";
+
+/// The operation without what may be secret: the values of `env`, and whatever is named like a secret.
+pub(super) fn mask(mut operation: Value) -> Value {
+    fn hide(value: &mut Value) {
+        match value {
+            Value::Object(fields) => fields.values_mut().for_each(hide),
+            Value::Array(items) => items.iter_mut().for_each(hide),
+            Value::Null => {}
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => *value = Value::from(MASK),
+        }
+    }
+    fn walk(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    let name = name.to_lowercase();
+                    let secret = ["password", "secret", "token", "credential", "auth", "private_key"];
+                    if name == "env" || secret.iter().any(|word| name.contains(word)) {
+                        hide(value);
+                    } else {
+                        walk(value);
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(walk),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    walk(&mut operation);
+    operation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_of_an_operation_are_not_shown() {
+        let operation = json!({"operation": "run", "data": {"image": "web", "env": {"PASSWORD": "x", "N": 1}, "registry_token": "y"}});
+
+        assert_eq!(
+            mask(operation),
+            json!({"operation": "run", "data": {"image": "web", "env": {"PASSWORD": MASK, "N": MASK}, "registry_token": MASK}})
+        );
+    }
+}
