@@ -7,8 +7,9 @@ use super::{
 };
 use crate::{
     authentication::policy::{self, Verb},
+    events::client::{self as events, Lamp},
     i18n::{Locale, t, t_string, td_string, use_i18n},
-    ui::{ActionButton, ButtonLook, Icon, Menu, MenuLink, ToastStack, format, toast},
+    ui::{ActionButton, ButtonLook, Icon, Menu, MenuLink, ToastStack, Tone, format, toast},
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
@@ -136,6 +137,7 @@ fn SignedInFrame() -> impl IntoView {
     let i18n = use_i18n();
     toast::provide_toasts();
     format::provide_now();
+    events::provide_events();
     let (sidebar, set_sidebar) = setting("sidebar");
     let is_narrow = Signal::derive(move || sidebar.get().as_deref() == Some("narrow"));
     let drawer = RwSignal::new(false);
@@ -251,6 +253,32 @@ pub fn Mark() -> impl IntoView {
     }
 }
 
+/// Whether changes arrive as they happen.
+#[component]
+fn ConnectionLamp() -> impl IntoView {
+    let i18n = use_i18n();
+    let lamp = events::use_lamp();
+    view! {
+        <span
+            class="lamp"
+            role="status"
+            data-tone=move || match lamp.get() {
+                Lamp::Live => Tone::Good,
+                Lamp::Reconnecting => Tone::Warn,
+                Lamp::Offline => Tone::Bad,
+            }.name()
+        >
+            <span class="lamp__word">
+                {move || match lamp.get() {
+                    Lamp::Live => t_string!(i18n, common.lamp.live),
+                    Lamp::Reconnecting => t_string!(i18n, common.lamp.reconnecting),
+                    Lamp::Offline => t_string!(i18n, common.lamp.offline),
+                }}
+            </span>
+        </span>
+    }
+}
+
 #[component]
 fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
     let i18n = use_i18n();
@@ -298,6 +326,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                         }}
                     </button>
                 </span>
+                <ConnectionLamp />
                 <ThemeButton />
                 <Menu id="account-menu" label=person icon=lu::LuCircleUserRound with_label=true>
                     <MenuLink
