@@ -7,6 +7,7 @@ mod theme;
 
 pub use frame::Mark;
 pub use session::{refusal, use_session};
+pub use theme::setting;
 
 use crate::{
     authentication::ui::{AccountPage, SetupPage, SignInPage},
@@ -64,6 +65,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
+                        <Route path=path!("/containers") view=crate::deployments::ui::ContainersPage />
                         <Route path=path!("") view=|| view! { <h1>"Muelle"</h1> } />
                         <Route path=path!("account") view=AccountPage />
                     </ParentRoute>

@@ -13,7 +13,7 @@ use leptos_use::{SameSite, UseCookieOptions, use_cookie_with_options};
 const YEAR_MS: i64 = 365 * 24 * 3600 * 1000;
 
 /// A small setting of this browser, kept in a cookie for a year.
-pub(super) fn setting(name: &str) -> (Signal<Option<String>>, WriteSignal<Option<String>>) {
+pub fn setting(name: &str) -> (Signal<Option<String>>, WriteSignal<Option<String>>) {
     use_cookie_with_options::<String, FromToStringCodec>(
         name,
         UseCookieOptions::default().max_age(YEAR_MS).same_site(SameSite::Lax).path("/"),

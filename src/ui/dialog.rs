@@ -81,6 +81,9 @@ pub fn ConfirmDialog(
     /// True while it is being done.
     #[prop(into, optional)]
     busy: Signal<bool>,
+    /// Why it cannot be done yet, such as a box that must be ticked first.
+    #[prop(into, optional)]
+    refused: Signal<Option<String>>,
     /// Does it.
     on_confirm: Callback<()>,
     /// Further choices between the names and the buttons.
@@ -107,7 +110,7 @@ pub fn ConfirmDialog(
                     label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
                     on_press=Callback::new(move |()| open.set(false))
                 />
-                <ActionButton label=action look=ButtonLook::Destroy busy on_press=on_confirm />
+                <ActionButton label=action look=ButtonLook::Destroy refused busy on_press=on_confirm />
             </div>
         </Dialog>
     }

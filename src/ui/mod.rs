@@ -1,22 +1,28 @@
 //! Components that know no domain; pages compose them.
 
+pub mod address;
 pub mod badge;
+pub mod browser;
 pub mod button;
 pub mod dialog;
 pub mod field;
 pub mod format;
 pub mod icon;
+pub mod live;
 pub mod menu;
 pub mod page;
 pub mod states;
 pub mod toast;
 
+pub use address::{Address, use_address};
 pub use badge::{Badge, Tone};
+pub use browser::CopyButton;
 pub use button::{ActionButton, ButtonLook, LinkButton};
 pub use dialog::{ConfirmDialog, Dialog};
 pub use field::{CheckField, SelectField, TextAreaField, TextField};
 pub use format::{Ago, Bytes, bytes};
 pub use icon::Icon;
+pub use live::{Live, LiveView};
 pub use menu::{Menu, MenuItem, MenuLink};
 pub use page::{PageHead, Panel};
 pub use states::{Empty, Notice, Skeleton, Trouble};

@@ -29,6 +29,8 @@ pub struct Toast {
 pub struct Toasts {
     shown: RwSignal<Vec<Toast>>,
     next: StoredValue<u32>,
+    // Toasts are pushed after waiting for the server, where there is no context to ask.
+    locale: Signal<crate::i18n::Locale>,
 }
 
 impl Toasts {
@@ -44,8 +46,7 @@ impl Toasts {
 
     /// Tells that something failed, in the error's own words.
     pub fn failed(self, error: &Error) {
-        let locale = use_i18n_untracked();
-        self.push(Tone::Bad, error.message(locale), None);
+        self.push(Tone::Bad, error.message(self.locale.get_untracked()), None);
     }
 
     /// Tells something that failed in words of one's own.
@@ -72,20 +73,14 @@ impl Toasts {
     }
 }
 
-/// The language outside of a view: toasts are pushed from callbacks.
-fn use_i18n_untracked() -> crate::i18n::Locale {
-    use_context::<LocaleNow>().map(|LocaleNow(signal)| signal.get_untracked()).unwrap_or_default()
-}
-
-/// The language, for code that runs outside of a view.
-#[derive(Clone, Copy)]
-pub struct LocaleNow(pub Signal<crate::i18n::Locale>);
-
 /// Makes the toasts of the application; called once by the frame.
 pub fn provide_toasts() {
     let i18n = use_i18n();
-    provide_context(LocaleNow(Signal::derive(move || i18n.get_locale())));
-    provide_context(Toasts { shown: RwSignal::new(Vec::new()), next: StoredValue::new(0) });
+    provide_context(Toasts {
+        shown: RwSignal::new(Vec::new()),
+        next: StoredValue::new(0),
+        locale: Signal::derive(move || i18n.get_locale()),
+    });
 }
 
 /// The toasts of the application.

@@ -1,1 +1,20 @@
 //! Pages of containers and images.
+
+mod actions;
+mod badges;
+mod containers;
+mod engine_notice;
+mod progress;
+mod pull;
+mod rows;
+
+pub use containers::ContainersPage;
+
+use crate::{deployments::model::LOCAL, ui::use_address};
+use leptos::prelude::*;
+
+/// The engine in scope: the one that the address names, or the local one.
+fn use_engine() -> Memo<String> {
+    let named = use_address().get("engine");
+    Memo::new(move |_| Some(named.get()).filter(|name| !name.is_empty()).unwrap_or_else(|| LOCAL.to_owned()))
+}
