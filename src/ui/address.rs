@@ -20,11 +20,7 @@ pub struct Address {
 /// The address of this page.
 pub fn use_address() -> Address {
     let navigate = use_navigate();
-    Address {
-        path: use_location().pathname,
-        query: use_query_map(),
-        go: StoredValue::new_local(Box::new(navigate)),
-    }
+    Address { path: use_location().pathname, query: use_query_map(), go: StoredValue::new_local(Box::new(navigate)) }
 }
 
 impl Address {

@@ -1,6 +1,7 @@
 //! Components that know no domain; pages compose them.
 
 pub mod address;
+pub mod ansi;
 pub mod badge;
 pub mod browser;
 pub mod button;
@@ -9,6 +10,7 @@ pub mod field;
 pub mod format;
 pub mod icon;
 pub mod live;
+pub mod log_view;
 pub mod menu;
 pub mod page;
 pub mod states;
@@ -23,6 +25,7 @@ pub use field::{CheckField, SelectField, TextAreaField, TextField};
 pub use format::{Ago, Bytes, bytes};
 pub use icon::Icon;
 pub use live::{Live, LiveView};
+pub use log_view::{LogBuffer, LogRow, LogView};
 pub use menu::{Menu, MenuItem, MenuLink};
 pub use page::{PageHead, Panel};
 pub use states::{Empty, Notice, Skeleton, Trouble};
