@@ -184,7 +184,8 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .merge(health::routes())
         .fallback(anything_else)
         .with_state(options.clone())
-        .merge(crate::events::server::sse::routes().with_state(state.clone()));
+        .merge(crate::events::server::sse::routes().with_state(state.clone()))
+        .merge(crate::jobs::server::rest::routes().with_state(state.clone()));
 
     let mut other_sites = CsrfLayer::new();
     let public = state.config.server.public_url.trim_end_matches('/');

@@ -9,7 +9,7 @@ use muelle::{
     error::Error,
     id::Id,
     platform::{
-        db::{MIGRATOR, sql},
+        db::sql,
         state::State,
     },
     storage::{
@@ -25,15 +25,19 @@ use std::{borrow::Cow, future::Future, pin::Pin};
 /// Brings the seventh entity: the word, and its migration after ours.
 pub async fn prepare(state: &State) {
     add_entries(vec![Entry::of::<Rack>()]);
-    let mut migrations = MIGRATOR.migrations.to_vec();
-    migrations.push(Migration::new(
+    let racks = Migration::new(
         9999,
         Cow::Borrowed("racks"),
         MigrationType::Simple,
         sqlx::SqlStr::from_static(include_str!("seventh.sql")),
         false,
-    ));
-    let migrator = Migrator { migrations: Cow::Owned(migrations), ..Migrator::DEFAULT };
+    );
+    // Noted in a table of its own, so that a second server on the same database finds only ours in ours.
+    let migrator = Migrator {
+        migrations: Cow::Owned(vec![racks]),
+        table_name: Cow::Borrowed("_seventh_migrations"),
+        ..Migrator::DEFAULT
+    };
     state.db.migrate_with(&migrator).await.expect("the seventh table can be made");
 }
 

@@ -1,6 +1,8 @@
 //! Stories across the whole server: started in process, on both databases.
 
 mod contract;
+mod events;
+mod jobs;
 mod records;
 mod seventh;
 mod support;

@@ -87,7 +87,7 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
     let session = context.session()?.clone();
     let wanted = wanted(context, query)?;
     let state = context.state.clone();
-    let place = Place::take(&state, session.user, context)?;
+    let place = Place::take(context)?;
     let scope = match &session.customer {
         Some(customer) => Scope::Customer(customer.id),
         None => Scope::Platform,
@@ -136,17 +136,13 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
             None => {}
         }
         let mut open_jobs = lines.len();
-        let mut look = interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut revoked = std::pin::pin!(revoked(context.clone()));
         let reason = loop {
             tokio::select! {
                 () = context.state.stopping.cancelled() => break "stopping",
-                _ = look.tick() => if !still_valid(&context).await { break "session" },
+                () = &mut revoked => break "session",
                 heard = next(&mut news) => match heard {
                     Heard::Told(told) => {
-                        if told.event.topic == Topic::Session && !still_valid(&context).await {
-                            break "session";
-                        }
                         if told.passing || told.event.id > last {
                             last = last.max(told.event.id);
                             if hears(&told) {
@@ -156,9 +152,6 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
                     }
                     Heard::Missed => {
                         last = context.state.bus.latest();
-                        if !still_valid(&context).await {
-                            break "session";
-                        }
                         if wants_changes {
                             yield named("resync", &json!({}), last, &lines);
                         }
@@ -182,12 +175,17 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
         };
         yield named("end", &json!({"reason": reason}), last, &lines);
     };
-    let sse = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("beat"));
+    let sse = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(heartbeat());
     let mut response = sse.into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies of the nginx family hold answers back otherwise.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// What a quiet stream says now and then, so that proxies keep it and both ends know that it lives.
+pub fn heartbeat() -> KeepAlive {
+    KeepAlive::new().interval(HEARTBEAT).text("beat")
 }
 
 /// Reads the topics and asks for the right to each.
@@ -279,11 +277,31 @@ async fn next(news: &mut Receiver<News>) -> Heard {
 }
 
 /// Between 1 and 10 seconds, so that a thousand viewers do not come back in one moment.
-fn jittered_retry() -> Duration {
+pub fn jittered_retry() -> Duration {
     let random = u64::from(
         Id::<()>::new().to_string().bytes().rev().take(4).fold(0_u32, |sum, digit| sum * 31 + u32::from(digit)),
     );
     Duration::from_millis(1000 + random % 9000)
+}
+
+/// Returns when the login behind a stream is no more, or its role or customer changed: at most two
+/// seconds after it happened, and at once where it was told.
+pub async fn revoked(context: Context) {
+    let mut news = context.state.bus.subscribe();
+    let mut look = interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            heard = next(&mut news) => match heard {
+                Heard::Told(told) if told.event.topic != Topic::Session => continue,
+                Heard::Told(_) | Heard::Missed => {}
+            },
+        }
+        if !still_valid(&context).await {
+            return;
+        }
+    }
 }
 
 /// Whether the login behind a stream still stands, with the same role and the same customer.
@@ -320,7 +338,7 @@ async fn still_valid(context: &Context) -> bool {
 }
 
 /// One of the places that a person has for streams.
-struct Place {
+pub struct Place {
     state: State,
     person: Id<User>,
 }
@@ -330,7 +348,12 @@ struct Place {
 pub struct Places(Mutex<HashMap<Id<User>, usize>>);
 
 impl Place {
-    fn take(state: &State, person: Id<User>, context: &Context) -> Result<Self> {
+    /// Takes a place for the person of the request; it is free again when this is dropped.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when they hold all of theirs.
+    pub fn take(context: &Context) -> Result<Self> {
+        let (state, person) = (&context.state, context.session()?.user);
         let mut places = state.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
         let held = places.entry(person).or_default();
         if *held >= STREAMS_PER_PERSON {

@@ -1,0 +1,279 @@
+//! Stories of the streams that tell browsers what changed.
+
+use crate::support::{ADMIN, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, on_both};
+use axum::{
+    body::{Body, BodyDataStream},
+    http::Request,
+};
+use futures::StreamExt as _;
+use muelle::{
+    authentication::server::Context,
+    events::{model::Topic, server::sse},
+    platform::{db::sql, state::State},
+    time::Timestamp,
+};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+
+/// As long as something may take that should happen at once.
+pub const SOON: Duration = Duration::from_secs(5);
+
+/// One event as a browser gets it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Received {
+    /// Its name.
+    pub name: String,
+    /// What the browser would send back.
+    pub id: String,
+    /// Its data.
+    pub data: Value,
+}
+
+/// A browser's end of a stream.
+pub struct Listener {
+    body: BodyDataStream,
+    text: String,
+}
+
+impl Listener {
+    /// Opens `/events?{query}` as somebody, from `cursor` on.
+    pub async fn open(context: &Context, query: &str, cursor: Option<&str>) -> Result<Self, u16> {
+        let mut request = Request::get(format!("/events?{query}"));
+        if let Some(cursor) = cursor {
+            request = request.header("last-event-id", cursor);
+        }
+        let mut request = request.body(Body::empty()).expect("the request is good");
+        request.extensions_mut().insert(context.clone());
+        let routes = sse::routes().with_state(context.state.clone());
+        let response = routes.oneshot(request).await.expect("the route answers");
+        if response.status() != 200 {
+            return Err(response.status().as_u16());
+        }
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Ok(Self { body: response.into_body().into_data_stream(), text: String::new() })
+    }
+
+    /// The next event; `None` when the stream has ended.
+    pub async fn next(&mut self) -> Option<Received> {
+        loop {
+            while let Some(end) = self.text.find("\n\n") {
+                let frame: String = self.text.drain(..end + 2).collect();
+                let field = |name: &str| {
+                    let lines = frame.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+                    lines.collect::<Vec<_>>().join("\n")
+                };
+                let name = field("event");
+                if !name.is_empty() {
+                    let data = serde_json::from_str(&field("data")).expect("events hold JSON");
+                    return Some(Received { name, id: field("id"), data });
+                }
+            }
+            let chunk = self.body.next().await?.expect("the body can be read");
+            self.text.push_str(std::str::from_utf8(&chunk).expect("events are text"));
+        }
+    }
+
+    /// The next event, soon.
+    pub async fn soon(&mut self) -> Received {
+        timeout(SOON, self.next()).await.expect("an event comes soon").expect("the stream is open")
+    }
+
+    /// Whether nothing is heard for a moment.
+    async fn is_quiet(&mut self) -> bool {
+        timeout(Duration::from_millis(300), self.next()).await.is_err()
+    }
+}
+
+/// Somebody with a login that stands in the database.
+pub async fn sign_in(app: &TestApp, person: Person) -> Context {
+    let context = app.context(person);
+    let session = context.session().expect("somebody is there").clone();
+    let now = Timestamp::now();
+    app.state
+        .db
+        .execute(
+            &SYSTEM,
+            sql("insert into logins
+                   (id, customer, revision, enabled, created_at, updated_at, \"user\", login_time, exp, last_seen, token_hash)
+                 values ($1, $2, 1, $3, $4, $4, $5, $4, $6, $4, $1)
+                 on conflict do nothing")
+            .bind(session.login.to_string())
+            .bind(session.customer.map(|customer| customer.id.to_string()))
+            .bind(true)
+            .bind(now.millis())
+            .bind(session.user.to_string())
+            .bind((now + Duration::from_secs(3600)).millis()),
+        )
+        .await
+        .expect("the login can be written");
+    context
+}
+
+fn machines() -> Topic {
+    Topic::Records("machine".to_owned())
+}
+
+#[tokio::test]
+async fn a_stream_asks_for_a_right_to_each_topic() {
+    let app = TestApp::start().await;
+    let viewer = sign_in(&app, VIEWER).await;
+
+    let unknown = Listener::open(&viewer, "topic=weather", None).await;
+    let unknown_kind = Listener::open(&viewer, "topic=records/weather", None).await;
+    let nothing = Listener::open(&viewer, "", None).await;
+    let no_job = Listener::open(&viewer, "topic=job/019acb6a-0000-7000-8000-000000000000", None).await;
+    let allowed = Listener::open(&viewer, "topic=records/machine&topic=containers/local&topic=jobs", None).await;
+
+    assert_eq!(unknown.err(), Some(422));
+    assert_eq!(unknown_kind.err(), Some(422));
+    assert_eq!(nothing.err(), Some(422));
+    assert_eq!(no_job.err(), Some(404));
+    assert!(allowed.is_ok());
+    assert_eq!(app.anonymous().get("/events?topic=all").await.status, 401);
+}
+
+#[tokio::test]
+async fn changes_are_heard_by_those_who_reach_them_and_nobody_else() {
+    let app = TestApp::start().await;
+    let mut regular = Listener::open(&sign_in(&app, REGULAR).await, "topic=all", None).await.expect("it opens");
+    let mut root = Listener::open(&sign_in(&app, ROOT).await, "topic=records/machine", None).await.expect("it opens");
+    let mut stranger = Listener::open(&sign_in(&app, STRANGER).await, "topic=all", None).await.expect("it opens");
+
+    app.state.bus.publish(machines(), Some(app.customer_id("acme")), json!({"n": 1}));
+    app.state.bus.publish(Topic::Jobs, None, json!({}));
+
+    let heard = regular.soon().await;
+    assert_eq!((heard.name.as_str(), &heard.data), ("change", &json!({"topic": "records/machine", "data": {"n": 1}})));
+    assert_eq!(root.soon().await.data["topic"], "records/machine");
+    assert!(regular.is_quiet().await, "the platform's own jobs are not Acme's");
+    assert!(stranger.is_quiet().await, "Globex hears nothing of Acme");
+}
+
+#[tokio::test]
+async fn who_comes_back_gets_what_was_missed_and_nothing_twice() {
+    let app = TestApp::start().await;
+    let admin = sign_in(&app, ADMIN).await;
+    let acme = Some(app.customer_id("acme"));
+    let publish = |n: i64| app.state.bus.publish(machines(), acme, json!({"n": n}));
+    let mut listener = Listener::open(&admin, "topic=records/machine", None).await.expect("it opens");
+    publish(1);
+    let seen = listener.soon().await;
+    drop(listener);
+    publish(2);
+    publish(3);
+
+    let mut back = Listener::open(&admin, "topic=records/machine", Some(&seen.id)).await.expect("it opens");
+    let mut heard = vec![back.soon().await, back.soon().await];
+    publish(4);
+    heard.push(back.soon().await);
+
+    let numbers: Vec<_> = heard.iter().map(|event| event.data["data"]["n"].clone()).collect();
+    assert_eq!(numbers, [2, 3, 4]);
+    assert!(back.is_quiet().await);
+}
+
+#[tokio::test]
+async fn a_gap_is_told_as_resync() {
+    let app = TestApp::start().await;
+    let admin = sign_in(&app, ADMIN).await;
+
+    let mut stale = Listener::open(&admin, "topic=all&last_event_id=12345", None).await.expect("it opens");
+    let mut slow = Listener::open(&admin, "topic=jobs", None).await.expect("it opens");
+    let first = slow.body.next().await;
+    for _ in 0..3000 {
+        app.state.bus.publish(Topic::Jobs, Some(app.customer_id("acme")), json!({}));
+    }
+
+    assert!(first.is_some(), "the stream began");
+    assert_eq!(stale.soon().await.name, "resync");
+    assert_eq!(slow.soon().await.name, "resync");
+}
+
+#[tokio::test]
+async fn a_revoked_login_ends_its_streams_within_two_seconds() {
+    on_both(async |app| {
+        for is_told in [true, false] {
+            let context = sign_in(&app, REGULAR).await;
+            let login = context.session().expect("somebody is there").login;
+            let revive = sql("update logins set deleted_at = null where id = $1").bind(login.to_string());
+            app.state.db.execute(&SYSTEM, revive).await.expect("it is written");
+            let mut listener = Listener::open(&context, "topic=all", None).await.expect("it opens");
+            assert!(listener.is_quiet().await);
+
+            let began = Instant::now();
+            let revoke = sql("update logins set deleted_at = $1 where id = $2").bind(1_i64).bind(login.to_string());
+            app.state.db.execute(&SYSTEM, revoke).await.expect("it is written");
+            if is_told {
+                app.state.bus.publish(Topic::Session, Some(app.customer_id("acme")), json!({"login": login}));
+            }
+            let end = listener.soon().await;
+
+            assert_eq!((end.name.as_str(), &end.data["reason"]), ("end", &json!("session")));
+            assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
+            assert_eq!(listener.next().await, None);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_changed_role_ends_the_stream() {
+    let app = TestApp::start().await;
+    let context = sign_in(&app, REGULAR).await;
+    let mut listener = Listener::open(&context, "topic=all", None).await.expect("it opens");
+    let user = context.session().expect("somebody is there").user;
+
+    let demote = sql("update users set role = 'viewer' where id = $1").bind(user.to_string());
+    app.state.db.execute(&SYSTEM, demote).await.expect("it is written");
+
+    assert_eq!(listener.soon().await.data["reason"], "session");
+}
+
+#[tokio::test]
+async fn a_stopping_server_tells_and_closes_every_stream_within_two_seconds() {
+    let app = TestApp::start().await;
+    let context = sign_in(&app, ADMIN).await;
+    let mut listeners = Vec::new();
+    for _ in 0..20 {
+        listeners.push(Listener::open(&context, "topic=all", None).await.expect("it opens"));
+    }
+    let one_more = Listener::open(&context, "topic=all", None).await;
+
+    let began = Instant::now();
+    app.state.stopping.cancel();
+    for listener in &mut listeners {
+        assert_eq!(listener.soon().await.data["reason"], "stopping");
+        assert_eq!(listener.next().await, None);
+    }
+
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert_eq!(one_more.err(), Some(429), "the twenty-first stream of one person");
+}
+
+#[tokio::test]
+async fn a_closed_page_gives_its_place_back() {
+    let app = TestApp::start().await;
+    let context = sign_in(&app, ADMIN).await;
+
+    for _ in 0..50 {
+        drop(Listener::open(&context, "topic=all", None).await.expect("there is room"));
+    }
+}
+
+#[tokio::test]
+async fn servers_of_one_postgresql_hear_each_other() {
+    let app = TestApp::start_on(crate::support::Database::Postgres).await;
+    let other = State::start(app.state.config.clone()).await.expect("a second server starts");
+    let mut listener = Listener::open(&sign_in(&app, ADMIN).await, "topic=all", None).await.expect("it opens");
+    assert!(listener.is_quiet().await);
+
+    // The second server's own listening may take a moment to begin; telling does not wait for it.
+    other.bus.publish(machines(), Some(app.customer_id("acme")), json!({"from": "other"}));
+    other.bus.publish(machines(), Some(app.customer_id("globex")), json!({"from": "other"}));
+
+    assert_eq!(listener.soon().await.data["data"]["from"], "other");
+    assert!(listener.is_quiet().await);
+    other.stopping.cancel();
+}
