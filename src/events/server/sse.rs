@@ -14,7 +14,7 @@ use super::{News, Told};
 use crate::{
     authentication::{
         policy,
-        server::{Context, Proof, Reading, Scope, System},
+        server::{Context, Proof, Reading, Scope, still_there},
     },
     error::{Error, Result},
     events::model::Topic,
@@ -24,9 +24,8 @@ use crate::{
         model::Job,
         server::watch::{self, Piece},
     },
-    platform::{db::sql, state::State},
+    platform::state::State,
     storage::User,
-    time::Timestamp,
 };
 use async_stream::stream;
 use axum::{
@@ -306,32 +305,13 @@ pub async fn revoked(context: Context) {
 
 /// Whether the login behind a stream still stands, with the same role and the same customer.
 async fn still_valid(context: &Context) -> bool {
-    let Ok(session) = context.session() else {
-        return false;
-    };
-    let proof = System::because("look whether a login still stands");
-    let statement = sql("select u.role, u.customer
-                         from logins l
-                         join users u on u.id = l.\"user\"
-                         left join customers c on c.id = u.customer
-                         where l.id = $1 and l.enabled and l.deleted_at is null and l.exp > $2
-                           and u.enabled and u.deleted_at is null
-                           and (u.customer is null or (c.enabled and c.deleted_at is null))")
-    .bind(session.login.to_string())
-    .bind(Timestamp::now().millis());
-    let same = async {
-        let Some(row) = context.state.db.row(&proof, statement).await? else {
-            return anyhow::Ok(false);
-        };
-        let role = json!(session.role) == json!(row.text("role")?);
-        let customer = row.opt_text("customer")? == session.customer.as_ref().map(|customer| customer.id.to_string());
-        Ok(role && customer)
-    };
-    match same.await {
-        Ok(same) => same,
+    let Ok(before) = context.session() else { return false };
+    match still_there(&context.state, before).await {
+        Ok(now) => now.role == before.role && now.customer == before.customer,
+        Err(Error::Unauthenticated) => false,
+        // A database that is away for a moment signs nobody out; requests are refused by themselves.
         Err(error) => {
-            // A database that is away for a moment signs nobody out; requests are refused by themselves.
-            tracing::warn!("looking whether a login still stands: {error:#}");
+            tracing::warn!("looking whether a login still stands: {error}");
             true
         }
     }
