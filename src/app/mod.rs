@@ -11,6 +11,7 @@ pub use theme::setting;
 
 use crate::{
     authentication::ui::{AccountPage, SetupPage, SignInPage},
+    deployments::ui as deployments,
     i18n::{I18nContextProvider, t, use_i18n},
 };
 use frame::Frame;
@@ -65,7 +66,11 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
-                        <Route path=path!("/containers") view=crate::deployments::ui::ContainersPage />
+                        <Route path=path!("/containers") view=deployments::ContainersPage />
+                        <Route path=path!("/containers/new") view=deployments::CreatePage />
+                        <Route path=path!("/containers/:id") view=deployments::ContainerPage />
+                        <Route path=path!("/images") view=deployments::ImagesPage />
+                        <Route path=path!("/images/:id") view=deployments::ImagePage />
                         <Route path=path!("") view=|| view! { <h1>"Muelle"</h1> } />
                         <Route path=path!("account") view=AccountPage />
                     </ParentRoute>

@@ -523,10 +523,8 @@ pub(super) fn Going(names: Memo<Vec<String>>) -> impl IntoView {
 /// What a prune removed and freed, from its outcome.
 pub(super) fn prune_outcome(outcome: &serde_json::Value) -> AnyView {
     let i18n = use_i18n();
-    let outcome = outcome.get("result").unwrap_or(outcome);
-    let find = |names: [&str; 3]| names.iter().find_map(|name| outcome.get(*name)).cloned().unwrap_or_default();
-    let freed = find(["freed", "space_reclaimed", "bytes_freed"]).as_i64().unwrap_or_default();
-    let count = find(["removed", "deleted", "containers"]).as_array().map_or(0, Vec::len).to_string();
+    let freed = outcome.get("space_reclaimed").and_then(serde_json::Value::as_i64).unwrap_or_default();
+    let count = outcome.get("removed").and_then(|removed| removed.as_array()).map_or(0, Vec::len).to_string();
     view! {
         <p class="tone" data-tone="good">
             {move || t_string!(i18n, deployments.containers.prune.done, count = count.clone(), size = bytes(freed, i18n.get_locale()))}

@@ -92,6 +92,8 @@ pub(super) fn Logs(
     let path = move || format!("/api/v1/engines/{}/containers/{}/logs", engine.get_value(), id.get_value());
     #[cfg(feature = "hydrate")]
     browser::follow(path, choice, alive, buffer, link);
+    #[cfg(not(feature = "hydrate"))]
+    let _ = alive;
     let wrap = RwSignal::new(true);
     let times = address.get("times");
     let shows_times = Memo::new(move |_| times.get() == "on");
@@ -173,7 +175,7 @@ pub(super) fn Logs(
                     on_press=Callback::new(move |()| wrap.update(|wrap| *wrap = !*wrap))
                 />
                 <LinkButton
-                    href=Signal::derive(move || format!("{}?{}", path(), choice.get().query()))
+                    href=Signal::derive(move || format!("{}?download=true&{}", path(), choice.get().query()))
                     label=Signal::derive(move || t_string!(i18n, deployments.logs.download).to_owned())
                     icon=lu::LuDownload
                     look=ButtonLook::Quiet
@@ -367,15 +369,9 @@ mod browser {
     /// More lines than this at once are not drawn one by one: the view keeps no more anyway.
     const GATHERED: usize = 5000;
 
-    /// The names of the events that carry lines.
-    const NAMES: [&str; 4] = ["message", "line", "lines", "end"];
-
     #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Lines {
-        Some { lines: Vec<LogLine> },
-        One(LogLine),
-        List(Vec<LogLine>),
+    struct End {
+        reason: String,
     }
 
     struct Stream {
@@ -388,7 +384,9 @@ mod browser {
         link: RwSignal<Link>,
         waiting: RefCell<Vec<LogRow>>,
         drawing: Cell<bool>,
+        /// The time of the last line, and the one up to which lines were shown before this opening.
         last: RefCell<String>,
+        shown: RefCell<String>,
         failures: Cell<u32>,
         timer: Cell<Option<TimeoutHandle>>,
         closed: Cell<bool>,
@@ -400,7 +398,8 @@ mod browser {
                 return;
             }
             let last = self.last.borrow().clone();
-            // After a break the log goes on where it stopped; what was shown before is left out below.
+            // After a break the log goes on where it stopped; what was shown before is left out.
+            self.shown.borrow_mut().clone_from(&last);
             let url = if last.is_empty() {
                 format!("{}?follow=true&tail={}&{}", self.path, self.choice.tail(), self.choice.query())
             } else {
@@ -409,7 +408,7 @@ mod browser {
             };
             let Ok(source) = EventSource::new(&url) else { return };
             let mut listeners = Vec::new();
-            for name in NAMES {
+            for name in ["lines", "end"] {
                 let weak = Rc::downgrade(self);
                 let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
                     if let Some(stream) = weak.upgrade() {
@@ -429,8 +428,14 @@ mod browser {
             source.set_onopen(Some(opened.as_ref().unchecked_ref()));
             let weak = Rc::downgrade(self);
             let failed = Closure::<dyn Fn()>::new(move || {
-                if let Some(stream) = weak.upgrade() {
+                let Some(stream) = weak.upgrade() else { return };
+                let is_refused =
+                    stream.source.borrow().as_ref().is_none_or(|it| it.ready_state() == EventSource::CLOSED);
+                if is_refused {
                     stream.later();
+                } else {
+                    // The browser tries again by itself and names the last event it got.
+                    stream.link.try_set(Link::Waiting);
                 }
             });
             source.set_onerror(Some(failed.as_ref().unchecked_ref()));
@@ -442,24 +447,24 @@ mod browser {
 
         fn heard(self: &Rc<Self>, name: &str, data: &str) {
             if name == "end" {
+                let reason = serde_json::from_str::<End>(data).map(|end| end.reason).unwrap_or_default();
                 self.shut();
-                self.link.try_set(Link::Ended);
+                match reason.as_str() {
+                    "finished" => drop(self.link.try_set(Link::Ended)),
+                    // The login is no more: the server shows where to sign in.
+                    "session" => drop(window().location().reload()),
+                    _ => self.later(),
+                }
                 return;
             }
-            let lines = match serde_json::from_str::<Lines>(data) {
-                Ok(Lines::Some { lines } | Lines::List(lines)) => lines,
-                Ok(Lines::One(line)) => vec![line],
-                Err(_) => return,
-            };
+            let Ok(lines) = serde_json::from_str::<Vec<LogLine>>(data) else { return };
             let mut waiting = self.waiting.borrow_mut();
-            let mut last = self.last.borrow_mut();
             for line in lines {
-                let at = line.at.clone().unwrap_or_default();
-                if !at.is_empty() {
-                    if at <= *last {
+                if let Some(at) = &line.at {
+                    if *at <= *self.shown.borrow() {
                         continue;
                     }
-                    *last = at;
+                    self.last.borrow_mut().clone_from(at);
                 }
                 waiting.push(LogRow { at: line.at, stream: line.stream, text: line.text });
             }
@@ -550,6 +555,7 @@ mod browser {
                 waiting: RefCell::default(),
                 drawing: Cell::new(false),
                 last: RefCell::new(seen),
+                shown: RefCell::default(),
                 failures: Cell::new(0),
                 timer: Cell::new(None),
                 closed: Cell::new(false),

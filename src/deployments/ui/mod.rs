@@ -2,13 +2,23 @@
 
 mod actions;
 mod badges;
+mod container;
 mod containers;
+mod create;
+mod draft;
 mod engine_notice;
+mod image;
+mod images;
+mod logs;
 mod progress;
 mod pull;
 mod rows;
 
+pub use container::ContainerPage;
 pub use containers::ContainersPage;
+pub use create::CreatePage;
+pub use image::ImagePage;
+pub use images::ImagesPage;
 
 use crate::{deployments::model::LOCAL, ui::use_address};
 use leptos::prelude::*;
