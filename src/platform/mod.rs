@@ -4,6 +4,7 @@ pub mod config;
 pub mod db;
 pub mod errors;
 pub mod health;
+pub mod openapi;
 pub mod serve;
 pub mod state;
 pub mod telemetry;

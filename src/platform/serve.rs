@@ -182,6 +182,8 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .merge(forms::routes())
         .merge(rest::routes())
         .merge(health::routes())
+        .merge(crate::storage::item::server::rest::routes())
+        .merge(super::openapi::routes())
         .fallback(anything_else)
         .with_state(options.clone())
         .merge(crate::events::server::sse::routes().with_state(state.clone()))

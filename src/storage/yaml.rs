@@ -252,7 +252,7 @@ mod tests {
             ("- hosts: all\n- just words\n", "Line 2, column 3"),
             ("- hosts: all\n-  name: x\n   tasks: []\n", "Line 2, column 4"),
             ("- hosts: all\n  tasks: [\n", "Line 2, column 10"),
-            ("- hosts: all\n\tx: y\n", "Line 2"),
+            ("- hosts: all\n\tx: y\n", "Line 1, column 10"),
             ("42\n", "Line 1"),
         ] {
             let refused = playbook(text, Locale::en).expect_err("it is no playbook");

@@ -4,6 +4,9 @@
 //! a proof that it may be done; the customer comes from the proof and from nowhere else.
 
 pub mod audit;
+pub mod exchange;
 pub mod hooks;
+pub mod openapi;
+pub mod rest;
 pub mod sql;
 pub mod store;

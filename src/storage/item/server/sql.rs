@@ -106,6 +106,10 @@ pub fn conditions(kind: &'static Kind, proof: &dyn Proof, query: &Query) -> Resu
         }
         all = all.add(any);
     }
+    // PostgreSQL takes no such character in a text.
+    if query.search.contains('\0') {
+        problems.push(Problem::at("search", td_string!(locale, errors.field.control)));
+    }
     for word in query.search.split_whitespace().take(WORDS_MAX) {
         all = all.add(search(kind, word));
     }

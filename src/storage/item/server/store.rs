@@ -145,6 +145,107 @@ pub async fn get(
     items.pop().ok_or_else(|| Error::not_found(kind.name))
 }
 
+/// The live record that is called `name`, in whatever case; `customer` is an id, empty for the platform's own.
+///
+/// # Errors
+/// [`Error::Internal`] when the database does not answer.
+pub async fn find_named(
+    state: &State,
+    permit: &dyn May<Reading>,
+    kind: &'static Kind,
+    name: &str,
+    customer: &str,
+) -> Result<Option<RawRecord>> {
+    about(permit, kind)?;
+    let wanted = readable(kind);
+    let columns: Vec<_> = wanted.iter().copied().filter(|field| is_column(field)).collect();
+    let mut select = sql::select(kind, &columns);
+    select
+        .cond_where(sql::reach(kind, permit))
+        .and_where(sql::alive(false))
+        .and_where(Expr::from(Func::lower(Expr::col(kind.title))).eq(Func::lower(Expr::value(name))))
+        .limit(1);
+    if kind.tenancy == Tenancy::PerCustomer {
+        select.and_where(Expr::cust("coalesce(customer, '')").eq(customer));
+    }
+    let Some(row) = state.db.row(permit, select).await? else { return Ok(None) };
+    let mut items = vec![sql::record(&row, &columns)?];
+    read_references(Reader::Db(state, permit), &wanted, &mut items).await?;
+    Ok(items.pop())
+}
+
+/// All records that a query finds, a few hundred at a time; its page is not looked at.
+///
+/// Without an order it goes by key, newest first; with one the ids are gathered first, so that no record
+/// comes twice or is missed while others are made.
+pub struct Walk {
+    kind: &'static Kind,
+    wanted: Vec<&'static Field>,
+    conditions: Cond,
+    listed: Option<std::collections::VecDeque<String>>,
+    last: Option<Id<()>>,
+}
+
+/// Records in one step of a [`Walk`].
+const STEP: usize = 500;
+
+impl Walk {
+    /// A walk from the beginning.
+    ///
+    /// # Errors
+    /// As [`find`].
+    pub async fn new(state: &State, permit: &dyn May<Reading>, kind: &'static Kind, query: &Query) -> Result<Self> {
+        about(permit, kind)?;
+        let wanted = sql::wanted(kind, query, permit.locale())?;
+        let conditions = sql::conditions(kind, permit, query)?;
+        let mut listed = None;
+        if !query.sort.is_empty() {
+            let mut select = Build::select();
+            select.column("id").from(kind.plural).cond_where(conditions.clone());
+            sql::order(&mut select, kind, query, permit.locale())?;
+            let rows = state.db.rows(permit, select).await?;
+            listed = Some(rows.iter().map(|row| row.text("id")).collect::<anyhow::Result<_>>()?);
+        }
+        Ok(Self { kind, wanted, conditions, listed, last: None })
+    }
+
+    /// The next records; none at the end.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database does not answer.
+    pub async fn next(&mut self, state: &State, permit: &dyn May<Reading>) -> Result<Vec<RawRecord>> {
+        let columns: Vec<_> = self.wanted.iter().copied().filter(|field| is_column(field)).collect();
+        let mut select = sql::select(self.kind, &columns);
+        select.cond_where(self.conditions.clone());
+        let mut places = HashMap::new();
+        if let Some(listed) = &mut self.listed {
+            let step: Vec<String> = listed.drain(..STEP.min(listed.len())).collect();
+            if step.is_empty() {
+                return Ok(Vec::new());
+            }
+            select.and_where(Expr::col("id").is_in(step.iter().map(String::as_str)));
+            places = step.into_iter().enumerate().map(|(place, id)| (id, place)).collect();
+        } else {
+            select.order_by("id", sea_query::Order::Desc).limit(STEP as u64);
+            if let Some(last) = self.last {
+                select.and_where(Expr::col("id").lt(last.to_string()));
+            }
+        }
+        let rows = state.db.rows(permit, select).await?;
+        let mut items = rows.iter().map(|row| sql::record(row, &columns)).collect::<anyhow::Result<Vec<_>>>()?;
+        self.last = items.last().map(|record| record.base.id);
+        if self.listed.is_some() {
+            items.sort_by_key(|record| places.get(&record.base.id.to_string()).copied());
+            // All of a step may have been removed since; the walk is not over for that.
+            if items.is_empty() {
+                return Box::pin(self.next(state, permit)).await;
+            }
+        }
+        read_references(Reader::Db(state, permit), &self.wanted, &mut items).await?;
+        Ok(items)
+    }
+}
+
 /// Makes a record. `input` holds the entity's fields and may hold `enabled` and, from the platform's
 /// people, `customer`.
 ///
