@@ -22,6 +22,17 @@ pub enum Role {
     Viewer,
 }
 
+impl Role {
+    /// How much it may do, compared with the others.
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Admin => 2,
+            Self::Regular => 1,
+            Self::Viewer => 0,
+        }
+    }
+}
+
 /// One signed-in person, as every page and every permit sees them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {

@@ -373,11 +373,11 @@ async fn outside(state: State, root: PathBuf, mut request: Request, next: Next) 
 async fn shape(place: Place, locale: Locale, response: Response) -> Response {
     const LONGEST: usize = 256 << 10;
     let status = response.status();
-    let is_json = response
+    let is_shaped = response
         .headers()
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.starts_with("application/json"));
+        .is_some_and(|value| value.starts_with("application/json") || value.starts_with("text/html"));
     if response.headers().contains_key("serverfnerror") && status == StatusCode::INTERNAL_SERVER_ERROR {
         let (mut parts, body) = response.into_parts();
         let Ok(bytes) = to_bytes(body, LONGEST).await else {
@@ -392,7 +392,7 @@ async fn shape(place: Place, locale: Locale, response: Response) -> Response {
         }
         return Response::from_parts(parts, Body::from(bytes));
     }
-    let ours = matches!(place, Place::Page) || is_json || response.headers().contains_key("serverfnerror");
+    let ours = matches!(place, Place::Page) || is_shaped || response.headers().contains_key("serverfnerror");
     if ours || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }

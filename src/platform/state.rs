@@ -1,7 +1,11 @@
 //! The handles of a running server.
 
 use super::{config::Config, db::Db};
-use crate::{authentication::server::Authority, events::server::Bus, platform::config::TlsMode};
+use crate::{
+    authentication::server::{Authority, password::Cost},
+    events::server::Bus,
+    platform::config::TlsMode,
+};
 use anyhow::Context as _;
 use std::{ops::Deref, sync::Arc};
 use tokio_util::sync::CancellationToken;
@@ -40,14 +44,13 @@ impl State {
     /// Makes the data folder, opens the database, brings its tables up to date and starts what runs
     /// in the background.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        make_private_folder(&config.data.dir)?;
-        let authority = Authority::open(&config.data.dir)?;
-        Self::start_with(config, authority).await
+        Self::start_with(config, Cost::REAL).await
     }
 
-    /// As [`State::start`] with an authority of one's own, such as a test's.
-    pub async fn start_with(config: Config, authority: Authority) -> anyhow::Result<Self> {
+    /// As [`State::start`] with passwords hashed at another cost, for tests that sign in a lot.
+    pub async fn start_with(config: Config, cost: Cost) -> anyhow::Result<Self> {
         make_private_folder(&config.data.dir)?;
+        let authority = Authority::with_cost(&config.data.dir, cost)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
         let state = Self(Arc::new(Handles {

@@ -1,9 +1,12 @@
 //! Stories across the whole server: started in process, on both databases.
 
+mod access;
 mod api;
 mod contract;
+mod door;
 mod events;
 mod jobs;
 mod records;
+mod security;
 mod seventh;
 mod support;

@@ -5,7 +5,7 @@
 use muelle::{
     authentication::{
         model::{CustomerName, Role, Session},
-        server::{Act, Actor, Context, Permit, System, context::Parts, login},
+        server::{Act, Actor, Context, Permit, System, context::Parts, login, password::Cost},
     },
     i18n::Locale,
     id::Id,
@@ -120,7 +120,7 @@ impl TestApp {
             folder.path().join("data"),
         );
         let config = Config::from_text(&text).expect("the test's configuration is good");
-        let state = State::start(config).await.expect("the server starts");
+        let state = State::start_with(config, Cost::LEAST).await.expect("the server starts");
         crate::contract::prepare(&state).await;
         let router = serve::router(state.clone()).expect("the routes can be made");
         let listener = tokio::net::TcpListener::from_std(listener).expect("the listener can be taken over");
@@ -222,7 +222,7 @@ impl TestApp {
     /// Somebody at a program of their own, with the token of a login made without asking for the password.
     pub async fn client(&self, person: Person) -> Client {
         let user = self.session(person).user;
-        let entrance = login::enter(&self.state, user, Some([127, 0, 0, 1].into()), "test").await;
+        let entrance = login::enter(&self.context(person), user).await;
         let token = entrance.expect("a login can be made").bearer(&self.state).expect("a token can be sealed");
         Client { base: self.url(""), token: Some(token), http: reqwest::Client::new() }
     }

@@ -88,10 +88,10 @@ fn status(error: &Error) -> StatusCode {
 }
 
 async fn sign_out(context: Context, Extension(origin): Extension<Origin>) -> Response {
-    if let Ok(session) = context.session()
-        && let Err(cause) = login::end(&context.state, session.login).await
+    if context.session().is_ok()
+        && let Err(error) = login::sign_out(&context).await
     {
-        return Error::from(cause).into_response();
+        return crate::platform::errors::answer(&error, context.locale);
     }
     let mut response = Redirect::to("/sign-in").into_response();
     set_cookie(&mut response, &no_cookie(origin.is_secure));
@@ -175,7 +175,7 @@ async fn end_login(context: Context, Path(id): Path<String>) -> Response {
     let outcome = async {
         let session = context.session()?;
         let id = id.parse().map_err(|_| Error::not_found("login"))?;
-        if !login::end_own(&context.state, session.user, id).await? {
+        if !login::end_own(&context, id).await? {
             return Err(Error::not_found("login"));
         }
         Ok(id == session.login)

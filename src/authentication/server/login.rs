@@ -3,10 +3,12 @@
 use super::{
     Context, System, secret, throttle,
     token::{Bearer, COOKIE_LIFE, Claims},
+    trail::{self, Visitor},
 };
 use crate::{
     authentication::model::{CustomerName, OwnLogin, Role, Session},
     error::{Error, Result},
+    events::model::Topic,
     id::Id,
     platform::{
         db::{Row, Transaction, sql},
@@ -16,7 +18,8 @@ use crate::{
     time::Timestamp,
 };
 use anyhow::Context as _;
-use std::{net::IpAddr, time::Duration};
+use serde_json::json;
+use std::time::Duration;
 
 /// How far behind `last_seen` may be; it is written at most this often.
 const SEEN_EVERY: Duration = Duration::from_secs(60);
@@ -97,8 +100,8 @@ pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Ent
     let tried =
         if credentials.password.chars().count() > super::password::LENGTH_MAX { "" } else { &credentials.password };
     let fits = state.authority.passwords.verify(tried, hash).await?;
-    let Some(found) = found.filter(|found| fits && found.may_enter) else {
-        tracing::warn!(address = context.address.map(|address| address.to_string()), "a sign-in was refused");
+    let Some(found) = found.as_ref().filter(|found| fits && found.may_enter) else {
+        refused(context, found.map(|found| found.id)).await?;
         return Err(Refusal::Wrong);
     };
 
@@ -109,10 +112,22 @@ pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Ent
         let statement = statement.bind(hash).bind(found.id.to_string()).bind(found.password.clone());
         state.db.execute(&KEEP, statement).await?;
     }
-    if let Ok(session) = context.session() {
-        end(state, session.login).await?;
+    // The login that the browser came with ends, so that nobody can plant one and wait.
+    if context.session().is_ok() {
+        sign_out(context).await?;
     }
-    Ok(enter(state, found.id, context.address, &context.agent).await?)
+    Ok(enter(context, found.id).await?)
+}
+
+/// Notes a refused sign-in; the name that was typed is not kept, because it is sometimes a password.
+async fn refused(context: &Context, user: Option<Id<User>>) -> anyhow::Result<()> {
+    let address = context.address.map(|address| address.to_string());
+    tracing::warn!(address, "a sign-in was refused");
+    let visitor = Visitor::unknown(context);
+    let mut transaction = context.state.db.begin(&visitor).await?;
+    let record = user.map_or_else(|| "unknown".to_owned(), |user| user.to_string());
+    trail::write(&mut transaction, &visitor, "user", &record, "sign_in_refused").await?;
+    transaction.commit().await
 }
 
 struct Found {
@@ -144,24 +159,38 @@ async fn find_user(state: &State, domain: &str, username: &str) -> anyhow::Resul
 }
 
 /// Makes a login for a user who has proven to be it.
-pub async fn enter(state: &State, user: Id<User>, address: Option<IpAddr>, agent: &str) -> anyhow::Result<Entrance> {
+pub async fn enter(context: &Context, user: Id<User>) -> anyhow::Result<Entrance> {
+    let state = &context.state;
     let now = Timestamp::now();
     let (login, secret) = (Id::<Login>::new(), secret::random(32));
     let ends = now + Duration::from_secs(state.config.session.absolute_hours * 3600);
+    let person = person(state, user).await.context("reading the person who signs in")?;
+    let session = Session { login, expires_at: ends, ..person };
     let statement = sql("insert into logins (id, customer, revision, enabled, created_at, created_by, updated_at,
            updated_by, deleted_at, \"user\", login_time, exp, last_seen, address, agent, token_hash)
-         select $1, u.customer, 1, true, $2, u.id, $2, u.id, null, u.id, $2, $3, $2, $4, $5, $6
-         from users u where u.id = $7")
+         values ($1, $2, 1, true, $3, $4, $3, $4, null, $4, $3, $5, $3, $6, $7, $8)")
     .bind(login.to_string())
+    .bind(session.customer.as_ref().map(|customer| customer.id.to_string()))
     .bind(now.millis())
+    .bind(user.to_string())
     .bind(ends.millis())
-    .bind(address.map(|address| address.to_string()))
-    .bind(agent)
-    .bind(secret::hash(&secret))
-    .bind(user.to_string());
-    state.db.execute(&KEEP, statement).await?;
-    let session = by_secret(state, &secret).await?.context("the login that was just made is not there")?.0;
+    .bind(context.address.map(|address| address.to_string()))
+    .bind(context.agent.as_str())
+    .bind(secret::hash(&secret));
+    let visitor = Visitor::of(context, &session);
+    let mut transaction = state.db.begin(&visitor).await?;
+    transaction.execute(statement).await?;
+    trail::write(&mut transaction, &visitor, "login", &login.to_string(), "sign_in").await?;
+    transaction.commit().await?;
+    tell(state, &session);
     Ok(Entrance { session, secret })
+}
+
+/// Tells the list of logins, and the streams of the person, that a login came or went.
+fn tell(state: &State, session: &Session) {
+    let customer = session.customer.as_ref().map(|customer| customer.id);
+    state.bus.publish(Topic::Session, customer, json!({ "login": session.login, "user": session.user }));
+    state.bus.publish(Topic::Records("login".to_owned()), customer, json!({ "id": session.login }));
 }
 
 const SESSION: &str = "select l.id, l.exp, l.last_seen, u.id as user_id, u.username, u.first_name, u.role,
@@ -267,22 +296,35 @@ pub fn seen(state: &State, login: Id<Login>, last_seen: Timestamp) {
     });
 }
 
-/// Ends a login.
-pub async fn end(state: &State, login: Id<Login>) -> anyhow::Result<()> {
-    let now = Timestamp::now().millis();
-    let statement = sql("update logins set deleted_at = $1, updated_at = $1, revision = revision + 1
-         where id = $2 and deleted_at is null");
-    state.db.execute(&KEEP, statement.bind(now).bind(login.to_string())).await?;
-    Ok(())
+/// Ends the login that a request was made with.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when there is none.
+pub async fn sign_out(context: &Context) -> Result<()> {
+    let session = context.session()?;
+    end_own(context, session.login).await.map(drop)
 }
 
-/// Ends a login of that user; gives whether there was one.
-pub async fn end_own(state: &State, user: Id<User>, login: Id<Login>) -> anyhow::Result<bool> {
-    let now = Timestamp::now().millis();
+/// Ends a login of the person who asks; gives whether there was one.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when nobody is signed in.
+pub async fn end_own(context: &Context, login: Id<Login>) -> Result<bool> {
+    let (state, session) = (&context.state, context.session()?);
+    let visitor = Visitor::of(context, session);
+    let mut transaction = state.db.begin(&visitor).await?;
     let statement = sql("update logins set deleted_at = $1, updated_at = $1, revision = revision + 1
-         where id = $2 and \"user\" = $3 and deleted_at is null");
-    let touched = state.db.execute(&KEEP, statement.bind(now).bind(login.to_string()).bind(user.to_string())).await?;
-    Ok(touched > 0)
+         where id = $2 and \"user\" = $3 and deleted_at is null")
+    .bind(Timestamp::now().millis())
+    .bind(login.to_string())
+    .bind(session.user.to_string());
+    if transaction.execute(statement).await? == 0 {
+        return Ok(false);
+    }
+    trail::write(&mut transaction, &visitor, "login", &login.to_string(), "sign_out").await?;
+    transaction.commit().await?;
+    tell(state, &Session { login, ..session.clone() });
+    Ok(true)
 }
 
 /// Ends all logins of a user but one, within a transaction.

@@ -11,6 +11,7 @@ pub mod secret;
 pub mod setup;
 pub mod throttle;
 pub mod token;
+pub mod trail;
 pub mod users;
 
 pub use context::{Actor, Context, System};
@@ -32,18 +33,10 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// What a server uses: the data folder's keys, and hashes that cost what they should.
+    /// The data folder's keys, and hashes at that cost: [`Cost::REAL`] on every server.
     ///
     /// # Errors
     /// When the keys cannot be read or made.
-    pub fn open(folder: &Path) -> anyhow::Result<Self> {
-        Self::with_cost(folder, Cost::REAL)
-    }
-
-    /// The same with hashes at another cost, for tests that sign in a lot.
-    ///
-    /// # Errors
-    /// As [`Authority::open`].
     pub fn with_cost(folder: &Path, cost: Cost) -> anyhow::Result<Self> {
         Ok(Self { keys: token::Keys::open(folder)?, passwords: Passwords::new(cost), rate: throttle::Rate::default() })
     }

@@ -138,12 +138,7 @@ async fn sign_in(context: Context, Extension(origin): Extension<Origin>, body: B
     responses((status = 204, description = "Signed out"), (status = 401, description = "Not signed in"))
 )]
 async fn sign_out(context: Context) -> Response {
-    let outcome = async {
-        let session = context.session()?;
-        login::end(&context.state, session.login).await?;
-        Ok::<_, Error>(())
-    };
-    match outcome.await {
+    match login::sign_out(&context).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => errors::answer(&error, context.locale),
     }

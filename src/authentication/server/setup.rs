@@ -6,6 +6,10 @@ use crate::{
     error::{Error, Result},
     i18n::td_string,
     platform::{db::sql, state::State},
+    storage::{
+        User,
+        item::{Item as _, server::store},
+    },
     time::Timestamp,
 };
 use std::time::Duration;
@@ -57,7 +61,7 @@ pub async fn finish(context: &Context, token: &str, new: users::NewUser) -> Resu
         return Err(refused());
     }
     let new = users::NewUser { role: Role::Admin, customer: None, ..new };
-    let checked = users::check(state, new, context.locale).await?;
+    let prepared = users::prepare(state, new, context.locale).await?;
     let mut transaction = state.db.begin(&WHY).await?;
     let used = transaction
         .execute(
@@ -71,7 +75,8 @@ pub async fn finish(context: &Context, token: &str, new: users::NewUser) -> Resu
     if used == 0 {
         return Err(refused());
     }
-    let user = users::insert(&mut transaction, &checked).await?;
+    let pending = store::insert(state, &WHY, &mut transaction, &User::KIND, prepared).await?;
     transaction.commit().await?;
-    Ok(login::enter(state, user, context.address, &context.agent).await?)
+    let user = store::told(state, &User::KIND, pending).await;
+    Ok(login::enter(context, user.base.id.cast()).await?)
 }

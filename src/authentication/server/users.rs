@@ -1,18 +1,29 @@
 //! What users are beside being stored: their passwords, and the rights one may give to another.
 
-use super::{System, login, password};
+use super::{Proof, System, login, password, trail};
 use crate::{
     authentication::model::Role,
-    error::{Error, Problem, Result},
+    error::{Error, Result},
+    events::model::Topic,
     i18n::{Locale, td_string},
     id::Id,
     platform::{
         db::{Transaction, sql},
         state::State,
     },
-    storage::{Customer, User},
+    storage::{
+        Customer, User,
+        item::{
+            Fields, Item as _, RawRecord,
+            server::{
+                hooks::{Hooks, Preparing, Removing, Saving},
+                store::{self, Prepared},
+            },
+        },
+    },
     time::Timestamp,
 };
+use serde_json::{Value, json};
 
 const WHY: System = System::because("the administrator's command line");
 
@@ -33,101 +44,132 @@ pub struct NewUser {
     pub password: String,
 }
 
-/// A new user whose values are good and whose password is hashed.
-pub struct CheckedUser {
-    new: NewUser,
-    customer: Option<Id<Customer>>,
-    hash: String,
-}
-
-/// Checks the values of a new user and hashes the password.
-///
-/// # Errors
-/// [`Error::Invalid`] with every problem at its field.
-pub async fn check(state: &State, mut new: NewUser, locale: Locale) -> Result<CheckedUser> {
-    let mut problems = Vec::new();
-    new.username = new.username.trim().to_owned();
-    new.email = new.email.map(|email| email.trim().to_owned()).filter(|email| !email.is_empty());
-    new.first_name = new.first_name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    if new.username.is_empty() {
-        problems.push(Problem::at("username", td_string!(locale, errors.field.required)));
-    }
-    for (field, value) in
-        [("username", Some(&new.username)), ("email", new.email.as_ref()), ("first_name", new.first_name.as_ref())]
-    {
-        let Some(value) = value else { continue };
-        if value.chars().any(char::is_control) {
-            problems.push(Problem::at(field, td_string!(locale, errors.field.control)));
-        }
-        if value.chars().count() > 200 {
-            problems.push(Problem::at(field, td_string!(locale, errors.field.too_long, max = 200)));
-        }
-    }
-    if let Some(problem) = password::problem(&new.password, &new.username, locale) {
-        problems.push(Problem::at("password", problem));
-    }
-    let customer = match &new.customer {
+/// The values of a new user as the store takes them.
+async fn fields(state: &State, new: NewUser, locale: Locale) -> Result<Fields> {
+    let customer: Option<Id<Customer>> = match &new.customer {
         Some(domain) => {
             let statement = sql("select id from customers where lower(domain) = $1 and deleted_at is null");
-            match state.db.row(&WHY, statement.bind(domain.trim().to_lowercase())).await? {
-                Some(row) => Some(row.parsed("id")?),
-                None => {
-                    problems.push(Problem::at("customer", td_string!(locale, access.no_such_customer)));
-                    None
-                }
-            }
+            let row = state.db.row(&WHY, statement.bind(domain.trim().to_lowercase())).await?;
+            let row = row.ok_or_else(|| Error::invalid("customer", td_string!(locale, access.no_such_customer)))?;
+            Some(row.parsed("id")?)
         }
         None => None,
     };
-    for (field, value) in [("username", Some(new.username.clone())), ("email", new.email.clone())] {
-        let Some(value) = value else { continue };
-        let statement = match field {
-            "username" => sql("select id from users
-                 where lower(username) = lower($1) and coalesce(customer, '') = $2 and deleted_at is null"),
-            _ => sql("select id from users
-                 where lower(email) = lower($1) and coalesce(customer, '') = $2 and deleted_at is null"),
-        };
-        let owner = customer.map_or_else(String::new, |id: Id<Customer>| id.to_string());
-        if state.db.row(&WHY, statement.bind(value).bind(owner)).await?.is_some() {
-            problems.push(Problem::at(field, td_string!(locale, access.taken)));
-        }
+    let filled = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let fields = json!({
+        "username": new.username.trim(),
+        "email": filled(new.email),
+        "first_name": filled(new.first_name),
+        "last_name": null,
+        "role": new.role,
+        "password": new.password,
+        "customer": customer,
+    });
+    match fields {
+        Value::Object(fields) => Ok(fields),
+        _ => Ok(Fields::new()),
     }
-    if !problems.is_empty() {
-        return Err(Error::Invalid { problems });
-    }
-    let hash = state.authority.passwords.hash(&new.password).await?;
-    Ok(CheckedUser { new, customer, hash })
 }
 
-/// Writes a checked user.
-pub async fn insert(transaction: &mut Transaction, user: &CheckedUser) -> anyhow::Result<Id<User>> {
-    let id = Id::<User>::new();
-    let role = serde_json::to_value(user.new.role)?;
-    let statement = sql("insert into users (id, customer, revision, enabled, created_at, created_by, updated_at,
-           updated_by, deleted_at, username, email, first_name, last_name, role, password)
-         values ($1, $2, 1, true, $3, null, $3, null, null, $4, $5, $6, null, $7, $8)")
-    .bind(id.to_string())
-    .bind(user.customer.map(|id| id.to_string()))
-    .bind(Timestamp::now().millis())
-    .bind(user.new.username.clone())
-    .bind(user.new.email.clone())
-    .bind(user.new.first_name.clone())
-    .bind(role.as_str().unwrap_or("viewer"))
-    .bind(user.hash.clone());
-    transaction.execute(statement).await?;
-    Ok(id)
+/// Checks the values of a new user and hashes the password, before the transaction that writes it.
+///
+/// # Errors
+/// [`Error::Invalid`] with every problem at its field.
+pub async fn prepare(state: &State, new: NewUser, locale: Locale) -> Result<Prepared> {
+    let fields = fields(state, new, locale).await?;
+    store::prepare_new(state, &WHY, &User::KIND, fields).await
 }
 
 /// Registers a user.
 ///
 /// # Errors
-/// As [`check`].
+/// [`Error::Invalid`] with every problem at its field.
 pub async fn create(state: &State, new: NewUser, locale: Locale) -> Result<Id<User>> {
-    let checked = check(state, new, locale).await?;
-    let mut transaction = state.db.begin(&WHY).await?;
-    let id = insert(&mut transaction, &checked).await?;
-    transaction.commit().await?;
-    Ok(id)
+    let fields = fields(state, new, locale).await?;
+    let record = store::create(state, &WHY, &User::KIND, fields).await?;
+    Ok(record.base.id.cast())
+}
+
+/// What a user does beside being stored.
+pub const HOOKS: Hooks = Hooks {
+    prepare: |preparing| Box::pin(prepare_password(preparing)),
+    save: |saving| Box::pin(save(saving)),
+    remove: |removing| Box::pin(remove(removing)),
+    after: |state, record| {
+        Box::pin(async move {
+            // Streams that are open for them ask again whether they may be.
+            state.bus.publish(Topic::Session, record.base.customer, json!({ "user": record.base.id }));
+        })
+    },
+    ..Hooks::NONE
+};
+
+/// Puts the hash in the place of a new password, before the transaction: it takes its time.
+async fn prepare_password(preparing: Preparing<'_>) -> Result<()> {
+    let username = preparing.fields.get("username").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let Some(Value::String(password)) = preparing.fields.get_mut("password") else { return Ok(()) };
+    if let Some(problem) = password::problem(password, &username, preparing.proof.locale()) {
+        return Err(Error::invalid("password", problem));
+    }
+    *password = preparing.state.authority.passwords.hash(password).await?;
+    Ok(())
+}
+
+async fn save(saving: Saving<'_>) -> Result<()> {
+    let Saving { proof, transaction, before, after, .. } = saving;
+    let locale = proof.locale();
+    if let Some(session) = proof.session() {
+        let own = session.customer.as_ref().map(|customer| customer.id);
+        let beyond = own.is_some() && after.base.customer != own;
+        if beyond || rank(after) > session.role.rank() {
+            return Err(Error::Forbidden { reason: td_string!(locale, access.beyond_own).to_owned() });
+        }
+    }
+    let Some(before) = before else { return Ok(()) };
+    let has_new_password = after.item.get("password").is_some_and(Value::is_string);
+    if has_new_password && proof.person().is_some_and(|person| person == before.base.id.cast()) {
+        // Whoever finds an open browser must not be able to keep the account.
+        return Err(Error::invalid("password", td_string!(locale, access.own_password)));
+    }
+    if is_platform_admin(before) && !is_platform_admin(after) {
+        keep_one_platform_admin(transaction, before, locale).await?;
+    }
+    if has_new_password || (before.base.enabled && !after.base.enabled) {
+        login::end_others(transaction, &before.base.id.to_string(), None).await?;
+    }
+    Ok(())
+}
+
+async fn remove(removing: Removing<'_>) -> Result<()> {
+    if is_platform_admin(removing.record) {
+        keep_one_platform_admin(removing.transaction, removing.record, removing.proof.locale()).await?;
+    }
+    login::end_others(removing.transaction, &removing.record.base.id.to_string(), None).await?;
+    Ok(())
+}
+
+fn is_platform_admin(user: &RawRecord) -> bool {
+    let is_admin = user.item.get("role").and_then(Value::as_str) == Some("admin");
+    is_admin && user.base.customer.is_none() && user.base.enabled && user.base.deleted_at.is_none()
+}
+
+/// How much the role in a record may do.
+fn rank(user: &RawRecord) -> u8 {
+    let role = user.item.get("role").cloned().and_then(|role| serde_json::from_value::<Role>(role).ok());
+    role.map_or(u8::MAX, Role::rank)
+}
+
+/// Refuses when nobody else could administrate the platform.
+async fn keep_one_platform_admin(transaction: &mut Transaction, user: &RawRecord, locale: Locale) -> Result<()> {
+    // Touching the rows locks them on PostgreSQL, so that two administrators cannot remove each other at once.
+    let lock = sql("update users set revision = revision where customer is null and role = 'admin'");
+    transaction.execute(lock).await?;
+    let others = sql("select id from users
+         where customer is null and role = 'admin' and enabled and deleted_at is null and id <> $1 limit 1");
+    match transaction.row(others.bind(user.base.id.to_string())).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::conflict(td_string!(locale, access.last_admin))),
+    }
 }
 
 /// One line of the list of users on the command line.
@@ -185,7 +227,7 @@ pub async fn reset_password(
          where lower(u.username) = lower($1) and coalesce(lower(c.domain), '') = $2 and u.deleted_at is null");
     let statement = statement.bind(username.trim()).bind(customer.unwrap_or_default().trim().to_lowercase());
     let row = state.db.row(&WHY, statement).await?.ok_or_else(|| Error::not_found("user"))?;
-    set_password(state, &row.text("id")?, new, None).await
+    set_password(state, &WHY, &row.text("id")?, new).await
 }
 
 /// Changes one's own password, which needs the old one; all other logins end, and this one gets a new secret.
@@ -214,8 +256,9 @@ pub async fn change_password(context: &super::Context, current: &str, new: &str)
     if let Some(problem) = password::problem(new, &session.username, context.locale) {
         return Err(Error::invalid("password", problem));
     }
-    set_password(state, &session.user.to_string(), new, None).await?;
-    Ok(login::enter(state, session.user, context.address, &context.agent).await?)
+    let person = trail::Visitor::of(context, session);
+    set_password(state, &person, &session.user.to_string(), new).await?;
+    Ok(login::enter(context, session.user).await?)
 }
 
 /// The refusal of one attempt too many.
@@ -227,12 +270,14 @@ pub fn slow(seconds: u32, locale: Locale) -> Error {
     }
 }
 
-async fn set_password(state: &State, user: &str, new: &str, kept: Option<Id<crate::storage::Login>>) -> Result<()> {
+async fn set_password(state: &State, proof: &dyn Proof, user: &str, new: &str) -> Result<()> {
     let hash = state.authority.passwords.hash(new).await?;
-    let mut transaction = state.db.begin(&WHY).await?;
+    let mut transaction = state.db.begin(proof).await?;
     let statement = sql("update users set password = $1, updated_at = $2, revision = revision + 1 where id = $3");
     transaction.execute(statement.bind(hash).bind(Timestamp::now().millis()).bind(user)).await?;
-    login::end_others(&mut transaction, user, kept).await?;
+    login::end_others(&mut transaction, user, None).await?;
+    trail::write(&mut transaction, proof, "user", user, "change_password").await?;
     transaction.commit().await?;
+    state.bus.publish(Topic::Session, None, json!({ "user": user }));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What an entity does beside being stored: the few that need it say so here.
 
 use crate::{
-    authentication::server::Proof,
+    authentication::server::{Proof, users},
     error::Result,
     platform::{db::Transaction, state::State},
     storage::{
@@ -84,6 +84,7 @@ pub fn hooks(kind: &str) -> Hooks {
         "host" => host::server::HOOKS,
         "login" => login::server::HOOKS,
         "playbook" => playbook::server::HOOKS,
+        "user" => users::HOOKS,
         _ => Hooks::NONE,
     }
 }
