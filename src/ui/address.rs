@@ -7,20 +7,20 @@ use leptos_router::{
     params::ParamsMap,
 };
 
-type Go = Box<dyn Fn(&str, NavigateOptions)>;
+type Go = Box<dyn Fn(&str, NavigateOptions) + Send + Sync>;
 
 /// The query of this page's address. Cheap to copy.
 #[derive(Clone, Copy)]
 pub struct Address {
     path: Memo<String>,
     query: Memo<ParamsMap>,
-    go: StoredValue<Go, LocalStorage>,
+    go: StoredValue<Go>,
 }
 
 /// The address of this page.
 pub fn use_address() -> Address {
     let navigate = use_navigate();
-    Address { path: use_location().pathname, query: use_query_map(), go: StoredValue::new_local(Box::new(navigate)) }
+    Address { path: use_location().pathname, query: use_query_map(), go: StoredValue::new(Box::new(navigate)) }
 }
 
 impl Address {

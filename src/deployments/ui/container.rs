@@ -12,7 +12,7 @@ use super::{
 use crate::{
     deployments::{
         api::container,
-        model::{ContainerDetail, ContainerOperation, ContainerState, HealthSpec, MountSpec, Probe},
+        model::{ContainerDetail, ContainerOperation, ContainerState, Health, HealthSpec, MountSpec, Probe},
     },
     error::Error,
     events::{client::use_changes, model::Topic},
@@ -132,7 +132,7 @@ fn Detail(live: Live<ContainerDetail>, engine: StoredValue<String>) -> impl Into
             line=ViewFn::from(move || view! {
                 <span class="row detail-line">
                     <StateBadge state />
-                    <HealthBadge health />
+                    {move || (health.get() != Health::None).then(|| view! { <HealthBadge health /> })}
                     <code>{move || detail.with(|detail| detail.container.image.clone())}</code>
                     <span class="soft">{move || detail.with(|detail| detail.container.status.clone())}</span>
                 </span>

@@ -801,7 +801,7 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
             {cell(Column::Image, "mono", with(|container| container.image.clone()))}
             {move || list.columns.has(Column::Ports).then(|| {
                 let ports = with(|container| port_texts(&container.ports).join("\n"));
-                view! { <td class="mono hide-phone" title=move || ports.get()>{move || short_ports(&ports.get())}</td> }
+                view! { <td class="mono hide-phone ports" title=move || ports.get()>{move || short_ports(&ports.get())}</td> }
             })}
             {move || list.columns.has(Column::Created).then(|| view! { <td class="hide-phone soft"><Ago at=created /></td> })}
             {cell(Column::Networks, "mono hide-phone", with(|container| networks_text(&container.networks)))}
