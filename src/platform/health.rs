@@ -90,15 +90,19 @@ async fn heartbeat(context: Context) -> Response {
 async fn show_status(context: Context) -> Response {
     // Everybody who is signed in may see it; the permit is asked all the same, so that a stranger cannot.
     match context.permit::<Reading>("status") {
-        Ok(_) => Json(status(&context.state).await).into_response(),
+        Ok(permit) => {
+            let engines = crate::deployments::server::lists::engines(&permit);
+            let engines = engines.iter().filter_map(|engine| serde_json::to_value(engine).ok()).collect();
+            Json(status(&context.state, engines).await).into_response()
+        }
         Err(error) => errors::answer(&error, context.locale),
     }
 }
 
 /// How the database, the engines and Ansible are.
-pub async fn status(state: &State) -> Status {
+pub async fn status(state: &State, engines: Vec<serde_json::Value>) -> Status {
     let (database, ansible) = tokio::join!(database(state), ansible());
-    Status { version: env!("CARGO_PKG_VERSION").to_owned(), database, engines: Vec::new(), ansible }
+    Status { version: env!("CARGO_PKG_VERSION").to_owned(), database, engines, ansible }
 }
 
 async fn database_answers(state: &State) -> bool {

@@ -184,6 +184,7 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .merge(health::routes())
         .merge(crate::storage::item::server::rest::routes())
         .merge(super::openapi::routes())
+        .merge(crate::deployments::server::rest::routes())
         .fallback(anything_else)
         .with_state(options.clone())
         .merge(crate::events::server::sse::routes().with_state(state.clone()))

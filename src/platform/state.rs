@@ -24,6 +24,8 @@ pub struct Handles {
     pub authority: Authority,
     /// Where changes are told.
     pub bus: Bus,
+    /// The Docker engines.
+    pub engines: crate::deployments::server::Engines,
     /// The queue of jobs.
     pub jobs: crate::jobs::server::Jobs,
     /// The streams that people hold open.
@@ -53,14 +55,16 @@ impl State {
         let authority = Authority::with_cost(&config.data.dir, cost)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
+        let (bus, stopping) = (Bus::new(), CancellationToken::new());
         let state = Self(Arc::new(Handles {
+            engines: crate::deployments::server::Engines::start(&config, &bus, &stopping),
             config,
             db,
             authority,
-            bus: Bus::new(),
+            bus,
             jobs: crate::jobs::server::Jobs::new(),
             streams: crate::events::server::sse::Places::default(),
-            stopping: CancellationToken::new(),
+            stopping,
         }));
         crate::events::server::relay::start(&state);
         Ok(state)

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod contract;
+mod deployments;
 mod door;
 mod events;
 mod jobs;

@@ -1,0 +1,201 @@
+//! HTTP over an engine's socket, with the limits that the typed client lacks.
+//!
+//! Every request has a connection of its own: on a local socket that costs microseconds, and a limit
+//! on what may be read then belongs to exactly one answer.
+
+use super::fault::Fault;
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, Response, body::Incoming, header};
+use hyper_util::rt::TokioIo;
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::UnixStream,
+};
+
+/// The greatest answer that is read into memory: ten thousand containers take some twenty megabytes.
+pub const GREATEST_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// The way to one engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Wire(Arc<PathBuf>);
+
+impl Wire {
+    /// The way through the socket at `path`.
+    pub fn new(path: PathBuf) -> Self {
+        Self(Arc::new(path))
+    }
+
+    /// The socket.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Sends a request and gives the head of the answer; no more than `most` bytes of it are read.
+    ///
+    /// # Errors
+    /// What the socket says.
+    pub async fn send<B>(&self, request: Request<B>, most: u64) -> io::Result<Response<Incoming>>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let socket = UnixStream::connect(&*self.0).await?;
+        let io = TokioIo::new(Capped { socket, left: most });
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(io::Error::other)?;
+        // Ends by itself when the answer has been read or dropped.
+        tokio::spawn(async move { drop(connection.await) });
+        let (mut head, body) = request.into_parts();
+        head.uri = head
+            .uri
+            .path_and_query()
+            .map_or("/", axum::http::uri::PathAndQuery::as_str)
+            .parse()
+            .map_err(io::Error::other)?;
+        head.headers.insert(header::HOST, header::HeaderValue::from_static("docker"));
+        sender.send_request(Request::from_parts(head, body)).await.map_err(io::Error::other)
+    }
+
+    /// Asks for `path` and gives the whole answer.
+    ///
+    /// # Errors
+    /// [`Fault::Silent`] when it is not complete within `deadline`; what the engine says.
+    pub async fn get(&self, path: &str, deadline: Duration) -> Result<Bytes, Fault> {
+        let whole = async {
+            let response = self.ask(path, GREATEST_ANSWER).await?;
+            Ok(response.into_body().collect().await.map_err(|error| Fault::Away(io::Error::other(error)))?.to_bytes())
+        };
+        tokio::time::timeout(deadline, whole).await.map_err(|_| Fault::Silent(deadline))?
+    }
+
+    /// Asks for `path` and gives the answer as a stream; the head must come within `head`, and each piece
+    /// within `idle` of the one before when that is given.
+    ///
+    /// # Errors
+    /// As [`Wire::get`].
+    pub async fn stream(
+        &self,
+        path: &str,
+        head: Duration,
+        idle: Option<Duration>,
+    ) -> Result<impl Stream<Item = Result<Bytes, Fault>> + Send + use<>, Fault> {
+        let response =
+            tokio::time::timeout(head, self.ask(path, u64::MAX)).await.map_err(|_| Fault::Silent(head))??;
+        let mut body = response.into_body().into_data_stream();
+        Ok(async_stream::stream! {
+            loop {
+                let piece = match idle {
+                    None => body.next().await,
+                    Some(idle) => match tokio::time::timeout(idle, body.next()).await {
+                        Ok(piece) => piece,
+                        Err(_) => {
+                            yield Err(Fault::Silent(idle));
+                            return;
+                        }
+                    },
+                };
+                match piece {
+                    None => return,
+                    Some(Ok(piece)) => yield Ok(piece),
+                    Some(Err(error)) => {
+                        yield Err(Fault::Away(io::Error::other(error)));
+                        return;
+                    }
+                }
+            }
+        })
+    }
+
+    async fn ask(&self, path: &str, most: u64) -> Result<Response<Incoming>, Fault> {
+        let request =
+            Request::get(path).body(Full::<Bytes>::default()).map_err(|error| Fault::Unreadable(error.to_string()))?;
+        let response = self.send(request, most).await.map_err(Fault::Away)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let body = response.into_body().collect().await.map_err(|error| Fault::Away(io::Error::other(error)))?;
+        Err(Fault::said(status.as_u16(), &body.to_bytes()))
+    }
+
+    /// As the transport of the typed client.
+    pub fn transport(
+        &self,
+    ) -> impl Fn(
+        bollard::BollardRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Incoming>, bollard::errors::Error>> + Send>>
+    + Send
+    + Sync
+    + 'static {
+        let wire = self.clone();
+        move |request| {
+            let wire = wire.clone();
+            Box::pin(async move {
+                let path = request.uri().path();
+                let endless = path.ends_with("/events") || path.ends_with("/images/create");
+                let most = if endless { u64::MAX } else { GREATEST_ANSWER };
+                Ok(wire.send(request, most).await?)
+            })
+        }
+    }
+}
+
+/// A socket of which no more than so many bytes are read.
+struct Capped {
+    socket: UnixStream,
+    left: u64,
+}
+
+impl AsyncRead for Capped {
+    fn poll_read(mut self: Pin<&mut Self>, task: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.socket).poll_read(task, buffer);
+        if matches!(outcome, Poll::Ready(Ok(()))) {
+            let read = (buffer.filled().len() - before) as u64;
+            let Some(left) = self.left.checked_sub(read) else {
+                return Poll::Ready(Err(io::Error::other("the answer is greater than an answer may be")));
+            };
+            self.left = left;
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Capped {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(task, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(task)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(task)
+    }
+}
+
+/// A part of a path or a query in which every reserved letter is escaped.
+pub fn escaped(text: &str) -> String {
+    use std::fmt::Write as _;
+
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}

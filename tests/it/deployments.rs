@@ -1,0 +1,820 @@
+//! Containers and images on a real engine, compared with what `docker` says of it.
+
+use crate::support::{ADMIN, Answer, Client, Database, Person, REGULAR, ROOT, STRANGER, TestApp, VIEWER};
+use muelle::id::Id;
+use serde_json::{Value, json};
+use std::{
+    future::Future,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+use tokio::{
+    io::copy_bidirectional,
+    net::{UnixListener, UnixStream},
+    sync::watch,
+};
+
+const CONTAINERS: &str = "/api/v1/engines/local/containers";
+const IMAGES: &str = "/api/v1/engines/local/images";
+
+/// The value of a variable that the test services set.
+fn service(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} must be set; scripts/services starts what the tests need"))
+}
+
+/// What `docker` prints, asked about the engine of the tests.
+fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").arg("-H").arg(service("MUELLE_TEST_ENGINE")).args(arguments).output();
+    let output = output.expect("docker is installed");
+    let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+/// One story: a server on the engine, a mark for everything it makes, and a runner of jobs.
+struct Story {
+    app: TestApp,
+    mark: String,
+    _proxy: Option<Arc<Proxy>>,
+}
+
+impl Story {
+    async fn start() -> Self {
+        Self::at(&service("MUELLE_TEST_ENGINE"), None).await
+    }
+
+    /// A story whose engine can be frozen and taken away.
+    async fn behind(proxy: &Arc<Proxy>) -> Self {
+        Self::at(&format!("unix://{}", proxy.socket.display()), Some(Arc::clone(proxy))).await
+    }
+
+    async fn at(address: &str, proxy: Option<Arc<Proxy>>) -> Self {
+        let app = TestApp::start_with(Database::Sqlite, &format!("engine.address = {address:?}\n")).await;
+        drop(muelle::jobs::server::start(&app.state));
+        let id = Id::<()>::new().to_string();
+        Self { app, mark: format!("story-{}", &id[id.len() - 12..]), _proxy: proxy }
+    }
+
+    async fn up(self) -> Self {
+        let root = self.app.client(ROOT).await;
+        until("the engine is up", Duration::from_secs(5), || async {
+            root.get("/api/v1/engines/local").await.json()["is_up"] == true
+        })
+        .await;
+        self
+    }
+
+    /// A specification of something that stays, with this story's mark.
+    fn spec(&self, name: &str, more: Value) -> Value {
+        let mut spec = json!({
+            "image": service("MUELLE_TEST_IMAGE"),
+            "name": self.name(name),
+            "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"],
+            "labels": { "story": self.mark },
+        });
+        let more = more.as_object().cloned().unwrap_or_default();
+        spec.as_object_mut().expect("it is an object").extend(more);
+        spec
+    }
+
+    fn name(&self, name: &str) -> String {
+        format!("{}-{name}", self.mark)
+    }
+
+    async fn operate(&self, person: Person, body: Value) -> Answer {
+        self.app.client(person).await.post(&format!("{CONTAINERS}/operations"), &body).await
+    }
+
+    /// A container that was made with the specification, started when wished.
+    async fn container(&self, person: Person, name: &str, more: Value, start: bool) -> String {
+        let created = self.operate(person, json!({"operation": "create", "data": self.spec(name, more)})).await;
+        let id = created.expect(200).json()["result"]["id"].as_str().expect("it has an id").to_owned();
+        if start {
+            self.operate(person, json!({"operation": "start", "object": id})).await.expect(200);
+        }
+        id
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        let ids = docker(&["ps", "--all", "--quiet", "--filter", &format!("label=story={}", self.mark)]);
+        for id in ids.split_whitespace() {
+            drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rm", "-fv", id]).output());
+        }
+    }
+}
+
+/// Waits until it holds, and tells how long that took.
+async fn until<F: Future<Output = bool>>(what: &str, limit: Duration, holds: impl Fn() -> F) -> Duration {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    begun.elapsed()
+}
+
+/// The job of an answer, once it has ended.
+async fn ended(client: &Client, answer: Answer) -> Value {
+    let id = answer.expect(202).json()["job"]["id"].as_str().expect("it names a job").to_owned();
+    let begun = Instant::now();
+    loop {
+        let job = client.get(&format!("/api/v1/jobs/{id}")).await.expect(200).json();
+        if ["succeeded", "failed", "cancelled", "lost"].contains(&job["state"].as_str().unwrap_or_default()) {
+            return job;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "the job does not end: {job}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_operation_on_a_container_is_what_docker_says() {
+    let story = Story::start().await.up().await;
+    let spec = json!({
+        "env": {"GREETING": "hola = adiós"},
+        "ports": [{"container_port": 8080}],
+        "mounts": [{"type": "tmpfs", "target": "/scratch"}, {"type": "volume", "target": "/data", "read_only": true}],
+        "restart": "on-failure:3", "memory": 33_554_432, "cpus": 0.5, "pids_limit": 64, "user": "0:0", "workdir": "/tmp",
+        "hostname": "grande", "read_only": true, "init": true, "cap_drop": ["NET_RAW"], "dns": ["192.0.2.1"],
+        "extra_hosts": ["db:192.0.2.2"], "ulimits": ["nofile=512:1024"], "log_driver": "json-file",
+        "log_options": {"max-size": "1m"}, "health": {"test": ["CMD", "true"], "interval": 1.5, "retries": 2},
+    });
+    let id = story.container(ROOT, "web", spec, false).await;
+    let name = story.name("web");
+    let ask = |format: &str| docker(&["inspect", "--format", format, &id]);
+    let status = || ask("{{.State.Status}}");
+    let act = async |operation: Value| story.operate(ROOT, operation).await.expect(200).json()["result"].clone();
+
+    assert_eq!(status(), "created");
+    for (format, expected) in [
+        ("{{.Name}}", format!("/{name}").as_str()),
+        ("{{index .Config.Env 0}}", "GREETING=hola = adiós"),
+        ("{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "33554432 500000000 64"),
+        ("{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}", "on-failure:3"),
+        ("{{.Config.User}} {{.Config.WorkingDir}} {{.Config.Hostname}}", "0:0 /tmp grande"),
+        ("{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.Init}} {{.HostConfig.Privileged}}", "true true false"),
+        (
+            "{{.HostConfig.CapDrop}} {{.HostConfig.Dns}} {{.HostConfig.ExtraHosts}}",
+            "[NET_RAW] [192.0.2.1] [db:192.0.2.2]",
+        ),
+        ("{{.HostConfig.LogConfig.Type}} {{index .HostConfig.LogConfig.Config \"max-size\"}}", "json-file 1m"),
+        ("{{.Config.Healthcheck.Test}} {{.Config.Healthcheck.Interval}}", "[CMD true] 1.5s"),
+    ] {
+        assert_eq!(ask(format), expected, "{format}");
+    }
+
+    let row = act(json!({"operation": "start", "object": name})).await;
+    assert_eq!((row["state"].as_str(), status().as_str()), (Some("running"), "running"));
+    let port = &row["ports"][0];
+    assert_eq!(docker(&["port", &id, "8080"]), format!("0.0.0.0:{}", port["host_port"]));
+
+    act(json!({"operation": "pause", "object": &id[..12]})).await;
+    assert_eq!(status(), "paused");
+    act(json!({"operation": "unpause", "object": id})).await;
+    assert_eq!(status(), "running");
+
+    let before = ask("{{.State.StartedAt}}");
+    act(json!({"operation": "restart", "data": {"timeout": 2}, "object": id})).await;
+    assert_ne!(ask("{{.State.StartedAt}}"), before);
+
+    let other = story.name("renamed");
+    assert_eq!(
+        act(json!({"operation": "rename", "data": {"name": other}, "object": id})).await["name"],
+        other.as_str()
+    );
+    assert_eq!(ask("{{.Name}}"), format!("/{other}"));
+
+    act(json!({"operation": "stop", "data": {"timeout": 3}, "object": other})).await;
+    assert_eq!(ask("{{.State.Status}} {{.State.ExitCode}}"), "exited 0");
+    act(json!({"operation": "start", "object": other})).await;
+    act(json!({"operation": "kill", "data": {"signal": "SIGKILL"}, "object": other})).await;
+    until("it is dead", Duration::from_secs(5), || async { status() == "exited" }).await;
+    assert_eq!(ask("{{.State.ExitCode}}"), "137");
+
+    let inspected = act(json!({"operation": "inspect", "object": id})).await;
+    assert_eq!(inspected["Id"], id.as_str());
+    assert_eq!(act(json!({"operation": "reload", "object": id})).await["exit_code"], 137);
+
+    let volumes = ask("{{range .Mounts}}{{.Name}}{{end}}");
+    assert_eq!(
+        act(json!({"operation": "remove", "data": {"volumes": true}, "object": id})).await["removed"],
+        id.as_str()
+    );
+    assert_eq!(docker(&["ps", "-aq", "--filter", &format!("id={id}")]), "");
+    assert_eq!(docker(&["volume", "ls", "-q", "--filter", &format!("name={volumes}")]), "");
+}
+
+#[tokio::test]
+async fn refusals_are_the_engines_own_words() {
+    let story = Story::start().await.up().await;
+    let id = story.container(ROOT, "web", json!({}), true).await;
+    let refused = async |body: Value, status: u16| {
+        story.operate(ROOT, body).await.expect(status).json()["error"]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+
+    let taken = refused(json!({"operation": "create", "data": story.spec("web", json!({}))}), 409).await;
+    assert!(taken.contains("already in use") && taken.contains(&id), "{taken}");
+    let running = refused(json!({"operation": "remove", "object": id}), 409).await;
+    assert!(running.contains("running container"), "{running}");
+    let unpaused = refused(json!({"operation": "unpause", "object": id}), 409).await;
+    assert!(unpaused.contains("not paused"), "{unpaused}");
+    refused(json!({"operation": "start", "object": "nobody"}), 404).await;
+
+    let spec = story.spec("none", json!({"image": "localhost:5001/muelle/none:0"}));
+    let missing = story.operate(ROOT, json!({"operation": "create", "data": spec})).await.expect(422);
+    assert_eq!(missing.problem_fields(), ["image"]);
+    assert!(missing.text.contains("No such image"), "{}", missing.text);
+    let spec = story.spec("wrong", json!({"memory": 1, "name": "-x", "ports": [{"container_port": 0}]}));
+    let wrong = story.operate(ROOT, json!({"operation": "create", "data": spec})).await.expect(422);
+    assert_eq!(wrong.problem_fields(), ["name", "ports[0].container_port", "memory"]);
+    assert_eq!(
+        story.operate(ROOT, json!({"operation": "tag", "object": id})).await.expect(422).problem_fields(),
+        ["operation"]
+    );
+}
+
+#[tokio::test]
+async fn several_containers_have_a_result_each() {
+    let story = Story::start().await.up().await;
+    let first = story.container(ROOT, "one", json!({}), false).await;
+    story.container(ROOT, "two", json!({}), false).await;
+
+    let objects = json!([first, story.name("two"), "nobody"]);
+    let started = story.operate(ROOT, json!({"operation": "start", "objects": objects})).await.expect(200).json();
+
+    let results = started["results"].as_array().expect("there are results");
+    assert_eq!(results.iter().map(|result| result["ok"] == true).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(results[1]["object"], story.name("two").as_str());
+    assert_eq!(results[2]["error"]["code"], "not_found");
+    let running = docker(&["ps", "-q", "--filter", &format!("label=story={}", story.mark)]);
+    assert_eq!(running.split_whitespace().count(), 2);
+}
+
+#[tokio::test]
+async fn what_happens_outside_is_seen_within_a_second() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let name = story.name("outside");
+    let label = format!("story={}", story.mark);
+    let seen = async |state: &str| {
+        let listed = root.get(&format!("{CONTAINERS}?search={name}")).await.expect(200).json();
+        listed["items"][0]["state"].as_str().unwrap_or("absent") == state
+    };
+
+    docker(&["run", "-d", "--name", &name, "--label", &label, &service("MUELLE_TEST_IMAGE"), "sleep", "300"]);
+    let appeared = until("it appears", Duration::from_secs(1), || seen("running")).await;
+    docker(&["pause", &name]);
+    until("it is paused", Duration::from_secs(1), || seen("paused")).await;
+    docker(&["rm", "-f", &name]);
+    let went = until("it is gone", Duration::from_secs(1), || seen("absent")).await;
+
+    eprintln!("appeared after {appeared:?}, went after {went:?}");
+}
+
+#[tokio::test]
+async fn a_run_is_a_job_that_pulls_what_is_missing() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let image = "localhost:5001/muelle/busybox:2";
+    drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rmi", "-f", image]).output());
+
+    let spec = story.spec("run", json!({"image": image, "env": {"TOKEN": "canary-in-the-mine"}}));
+    let job = ended(&root, story.operate(ROOT, json!({"operation": "run", "data": spec})).await).await;
+
+    assert_eq!(job["state"], "succeeded", "{job}");
+    assert!(!job.to_string().contains("canary-in-the-mine"), "{job}");
+    let made = docker(&[
+        "inspect",
+        "--format",
+        "{{.Id}} {{.State.Status}} {{index .Config.Labels \"muelle.job\"}}",
+        &story.name("run"),
+    ]);
+    let id = job["outcome"]["id"].as_str().unwrap_or_default();
+    assert_eq!(made, format!("{id} running {}", job["id"].as_str().unwrap_or_default()));
+    let output = root.get(&format!("/api/v1/jobs/{}/output", job["id"].as_str().unwrap_or_default())).await;
+    assert!(output.text.contains("Downloaded newer image"), "{}", output.text);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_start_leaves_nothing_behind() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let spec = story.spec("bad", json!({"command": ["/no/such/program"]}));
+
+    let job = ended(&root, story.operate(ROOT, json!({"operation": "run", "data": spec})).await).await;
+
+    assert_eq!(job["state"], "failed", "{job}");
+    assert!(job["outcome"].to_string().contains("no such file"), "{job}");
+    assert_eq!(docker(&["ps", "-aq", "--filter", &format!("name={}", story.name("bad"))]), "");
+}
+
+#[tokio::test]
+async fn a_pull_tells_of_its_layers_and_of_refusals() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let pull = async |data: Value| {
+        root.post(&format!("{IMAGES}/operations"), &json!({"operation": "pull", "data": data})).await
+    };
+    let image = service("MUELLE_TEST_WEB_IMAGE");
+    drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rmi", "-f", &image]).output());
+
+    let pulled = ended(&root, pull(json!({"image": image})).await).await;
+    assert_eq!(pulled["state"], "succeeded", "{pulled}");
+    assert!(docker(&["images", "-q", &image]).len() >= 12);
+
+    let missing = ended(&root, pull(json!({"image": "localhost:5001/muelle/none:0"})).await).await;
+    assert_eq!(missing["state"], "failed", "{missing}");
+    assert!(missing["outcome"].to_string().contains("not found"), "{missing}");
+
+    let private = format!("{}/muelle/private:1", service("MUELLE_TEST_PRIVATE_REGISTRY"));
+    let refused = ended(&root, pull(json!({"image": private})).await).await;
+    assert_eq!(refused["state"], "failed", "{refused}");
+    assert!(refused["outcome"].to_string().contains("no basic auth credentials"), "{refused}");
+
+    assert_eq!(pull(json!({"image": "--help"})).await.expect(422).problem_fields(), ["image"]);
+    assert_eq!(pull(json!({"image": "a:b", "all_tags": true})).await.expect(422).problem_fields(), ["image"]);
+}
+
+#[tokio::test]
+async fn a_pull_can_be_cancelled() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let image = service("MUELLE_TEST_BIG_IMAGE");
+    drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rmi", "-f", &image]).output());
+    // Nobody answers there, so the pull hangs until it is cancelled.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let nowhere = format!("{}/muelle/slow:1", silent.local_addr().expect("it has an address"));
+
+    let body = json!({"operation": "pull", "data": {"image": nowhere}});
+    let queued = root.post(&format!("{IMAGES}/operations"), &body).await;
+    let id = queued.json()["job"]["id"].as_str().expect("it names a job").to_owned();
+    until("it runs", Duration::from_secs(5), || async {
+        root.get(&format!("/api/v1/jobs/{id}")).await.json()["state"] == "running"
+    })
+    .await;
+    root.post(&format!("/api/v1/jobs/{id}/cancel"), &json!({})).await;
+    let job = ended(&root, queued).await;
+
+    assert_eq!(job["state"], "cancelled", "{job}");
+}
+
+#[tokio::test]
+async fn images_are_listed_named_and_removed_as_docker_does() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let image = service("MUELLE_TEST_IMAGE");
+    let operate = async |body: Value| root.post(&format!("{IMAGES}/operations"), &body).await;
+    let tag = format!("1-{}", story.mark);
+
+    let tagged =
+        operate(json!({"operation": "tag", "data": {"repository": "muelle/copy", "tag": tag}, "object": image})).await;
+    assert_eq!(tagged.expect(200).json()["result"]["tagged"], format!("muelle/copy:{tag}"));
+    let id = docker(&["images", "--no-trunc", "-q", &format!("muelle/copy:{tag}")]);
+    assert_eq!(id, docker(&["images", "--no-trunc", "-q", &image]));
+
+    let listed = root.get(IMAGES).await.expect(200).json();
+    let row = listed["items"].as_array().and_then(|items| items.iter().find(|item| item["id"] == id.as_str())).cloned();
+    let row = row.expect("the image is in the list");
+    assert_eq!(row["size"].to_string(), docker(&["image", "inspect", "--format", "{{.Size}}", &image]));
+    let detail = root.get(&format!("{IMAGES}/muelle/copy:{tag}")).await.expect(200).json();
+    assert_eq!(detail["inspect"]["Id"], id.as_str());
+    let layers = docker(&["history", "-q", "--no-trunc", &image]);
+    assert_eq!(detail["history"].as_array().map(Vec::len), Some(layers.lines().count()));
+
+    let removed =
+        operate(json!({"operation": "remove", "object": format!("muelle/copy:{tag}")})).await.expect(200).json();
+    assert_eq!(removed["result"]["untagged"], json!([format!("muelle/copy:{tag}")]));
+    assert_eq!(docker(&["images", "-q", &format!("muelle/copy:{tag}")]), "");
+    operate(json!({"operation": "remove", "object": format!("muelle/copy:{tag}")})).await.expect(404);
+
+    story.container(ROOT, "user", json!({}), true).await;
+    let used = operate(json!({"operation": "remove", "object": id})).await.expect(409);
+    assert!(used.text.contains("conflict: unable to"), "{}", used.text);
+}
+
+#[tokio::test]
+async fn another_customer_sees_nothing_of_a_container() {
+    let story = Story::start().await.up().await;
+    let id = story.container(REGULAR, "secret", json!({}), true).await;
+    let label = docker(&["inspect", "--format", "{{index .Config.Labels \"muelle.customer\"}}", &id]);
+    assert_eq!(label, story.app.customer_id("acme").to_string());
+    let (stranger, own, root) =
+        (story.app.client(STRANGER).await, story.app.client(ADMIN).await, story.app.client(ROOT).await);
+    let name = story.name("secret");
+    let sees = async |client: &Client| client.get(&format!("{CONTAINERS}?search={name}")).await.json()["total"] == 1;
+    let without_number = |answer: Answer| {
+        let mut body = answer.json();
+        body["error"]["request"] = Value::Null;
+        (answer.status, body)
+    };
+
+    assert!(sees(&own).await && sees(&root).await && !sees(&stranger).await);
+    for path in [format!("{CONTAINERS}/{{}}"), format!("{CONTAINERS}/{{}}/logs")] {
+        let theirs = without_number(stranger.get(&path.replace("{}", &id)).await);
+        let nothing = without_number(stranger.get(&path.replace("{}", &"0".repeat(64))).await);
+        assert_eq!((theirs.0, &theirs), (404, &nothing), "{path}");
+    }
+    for operation in ["start", "stop", "restart", "pause", "unpause", "kill", "remove", "logs", "inspect", "reload"] {
+        for object in [&id, &name] {
+            let theirs =
+                without_number(story.operate(STRANGER, json!({"operation": operation, "object": object})).await);
+            let nothing =
+                without_number(story.operate(STRANGER, json!({"operation": operation, "object": "nobody"})).await);
+            assert_eq!((theirs.0, &theirs), (404, &nothing), "{operation}");
+        }
+    }
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Status}}", &id]), "running");
+
+    let taken = story.operate(STRANGER, json!({"operation": "create", "data": story.spec("secret", json!({}))})).await;
+    assert!(!taken.expect(409).text.contains(&id), "the other container's id is not told");
+    let spec = story.spec("forged", json!({"labels": {"muelle.customer": story.app.customer_id("acme")}}));
+    let forged = story.operate(STRANGER, json!({"operation": "create", "data": spec})).await.expect(422);
+    assert_eq!(forged.problem_fields(), ["labels.muelle.customer"]);
+    let viewer = story.app.client(VIEWER).await;
+    viewer.post(&format!("{CONTAINERS}/operations"), &json!({"operation": "stop", "object": id})).await.expect(403);
+    assert_eq!(viewer.get(&format!("{CONTAINERS}/{id}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_customers_prune_leaves_the_others_alone() {
+    let story = Story::start().await.up().await;
+    let once = json!({"command": ["true"]});
+    let own = story.container(REGULAR, "own", once.clone(), true).await;
+    let other = story.container(STRANGER, "other", once.clone(), true).await;
+    let platforms = story.container(ROOT, "platforms", once, true).await;
+    let client = story.app.client(REGULAR).await;
+    let is_there = |id: &str| !docker(&["ps", "-aq", "--filter", &format!("id={id}")]).is_empty();
+    until("all have ended", Duration::from_secs(10), || async {
+        docker(&["ps", "-q", "--filter", &format!("label=story={}", story.mark)]).is_empty()
+    })
+    .await;
+
+    let filters = json!({"label": [format!("story={}", story.mark)]});
+    let pruned = story.operate(REGULAR, json!({"operation": "prune", "data": {"filters": filters}})).await;
+    let job = ended(&client, pruned).await;
+
+    assert_eq!(job["outcome"]["removed"], json!([own]), "{job}");
+    assert!(!is_there(&own) && is_there(&other) && is_there(&platforms));
+    let images = client.post(&format!("{IMAGES}/operations"), &json!({"operation": "prune"})).await;
+    images.expect(403);
+}
+
+#[tokio::test]
+async fn rights_over_the_machine_are_for_the_platforms_administrators() {
+    let story = Story::start().await.up().await;
+    let others = story.container(STRANGER, "others", json!({}), true).await;
+    let volume = story.name("volume");
+    docker(&["volume", "create", "--label", &format!("muelle.customer={}", story.app.customer_id("globex")), &volume]);
+    let bind = story.name("bind");
+    docker(&["volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/etc", &bind]);
+    let bound = |source: &str| json!({"mounts": [{"type": "bind", "source": source, "target": "/x"}]});
+    let mounted = |source: &str| json!({"mounts": [{"type": "volume", "source": source, "target": "/x"}]});
+    let host = docker(&["network", "inspect", "--format", "{{.Id}}", "host"]);
+    let platform = Person { role: muelle::authentication::model::Role::Regular, customer: None };
+
+    for spec in [
+        json!({"privileged": true}),
+        json!({"network": "host"}),
+        json!({"networks": [{"name": "host"}]}),
+        json!({"pid_mode": "host"}),
+        json!({"ipc_mode": "host"}),
+        json!({"cap_add": ["SYS_ADMIN"]}),
+        json!({"cap_add": ["all"]}),
+        json!({"devices": ["/dev/null"]}),
+        json!({"log_driver": "syslog"}),
+        json!({"ulimits": ["nofile=9999999"]}),
+        bound("/srv"),
+        bound("/var/run/docker.sock"),
+    ] {
+        for person in [REGULAR, ADMIN, platform] {
+            for operation in ["create", "run"] {
+                let refused =
+                    story.operate(person, json!({"operation": operation, "data": story.spec("x", spec.clone())})).await;
+                assert_eq!(refused.status, 403, "{person:?} {operation} {spec}: {}", refused.text);
+            }
+        }
+    }
+    for (person, spec, status) in [
+        (REGULAR, json!({"network": format!("container:{others}")}), 404),
+        (REGULAR, json!({"pid_mode": format!("container:{}", story.name("others"))}), 404),
+        (REGULAR, mounted(&volume), 422),
+        (REGULAR, mounted(&bind), 422),
+        (platform, mounted(&bind), 403),
+        (REGULAR, json!({"network": &host[..12]}), 422),
+        (platform, json!({"network": &host[..12]}), 403),
+    ] {
+        let refused =
+            story.operate(person, json!({"operation": "create", "data": story.spec("x", spec.clone())})).await;
+        assert_eq!(refused.status, status, "{person:?} {spec}: {}", refused.text);
+    }
+    let id = story.container(ROOT, "root", json!({"privileged": true, "cap_add": ["SYS_ADMIN"]}), false).await;
+    assert_eq!(docker(&["inspect", "--format", "{{.HostConfig.Privileged}}", &id]), "true");
+    for volume in [volume, bind] {
+        docker(&["volume", "rm", &volume]);
+    }
+}
+
+#[tokio::test]
+async fn secrets_of_the_environment_are_hidden_from_those_who_only_look() {
+    let story = Story::start().await.up().await;
+    let id = story.container(REGULAR, "env", json!({"env": {"PASSWORD": "canary-value"}}), false).await;
+    let (viewer, regular) = (story.app.client(VIEWER).await, story.app.client(REGULAR).await);
+
+    let operation = json!({"operation": "inspect", "object": id});
+    let seen = [
+        viewer.get(&format!("{CONTAINERS}/{id}")).await,
+        viewer.post(&format!("{CONTAINERS}/operations"), &operation).await,
+    ];
+
+    for answer in seen {
+        assert!(answer.status == 200 && answer.text.contains("PASSWORD") && !answer.text.contains("canary-value"));
+    }
+    assert!(regular.get(&format!("{CONTAINERS}/{id}")).await.text.contains("canary-value"));
+    let audit = story.app.state.db.rows(
+        &muelle::authentication::server::System::because("look at the trail"),
+        muelle::platform::db::sql("select action, record, after from audit where kind = 'container'"),
+    );
+    let lines = audit.await.expect("the trail can be read");
+    assert_eq!(lines[0].text("action").expect("it has an action"), "create");
+    assert_eq!(lines[0].text("record").expect("it has a name"), story.name("env"));
+    assert!(!lines[0].text("after").expect("it has values").contains("canary-value"));
+}
+
+#[tokio::test]
+async fn logs_are_read_searched_and_followed() {
+    let story = Story::start().await.up().await;
+    let script = "for i in $(seq 1 2000); do echo line $i; done; echo trouble >&2; while :; do sleep 1; done";
+    let id = story.container(REGULAR, "log", json!({"command": ["sh", "-c", script]}), true).await;
+    let client = story.app.client(REGULAR).await;
+    let logs = |query: &str| {
+        let path = format!("{CONTAINERS}/{id}/logs?{query}");
+        let client = &client;
+        async move { client.get(&path).await.expect(200).text }
+    };
+    until("it has written", Duration::from_secs(10), || async { logs("tail=1&stderr=true").await.contains("trouble") })
+        .await;
+
+    assert_eq!(logs("tail=3&stdout=true").await, "line 1998\nline 1999\nline 2000\n");
+    assert_eq!(logs("stderr=true").await, "trouble\n");
+    assert_eq!(logs("stdout=true").await.lines().count(), 2000);
+    assert!(logs("tail=1&timestamps=true&stderr=true").await.starts_with("20"));
+    assert_eq!(logs("since=2999-01-01T00:00:00Z").await, "");
+    let answer = client.get(&format!("{CONTAINERS}/{id}/logs?download=true&tail=1")).await;
+    let named = answer.headers["content-disposition"].to_str().unwrap_or_default().to_owned();
+    assert_eq!(named, format!("attachment; filename=\"{}.log\"", story.name("log")));
+    client.get(&format!("{CONTAINERS}/{id}/logs?tail=many&since=1")).await.expect(422);
+
+    let permit = story.app.context(REGULAR).permit("container").expect("they may look");
+    let found = muelle::deployments::server::logs::search(
+        &permit,
+        "local",
+        &id,
+        "LINE 77",
+        &muelle::deployments::model::LogQuery::default(),
+    );
+    let found = found.await.expect("the log can be searched");
+    assert_eq!((found.total, found.lines), (11, 2001));
+    assert_eq!(found.matches[0].1.text, "line 77");
+
+    let (first, cursor) = follow(&story, &client, &id, None, 1500).await;
+    let (second, _) = follow(&story, &client, &id, Some(cursor), 1).await;
+    let joined: Vec<String> = first.into_iter().chain(second).filter(|line| line.starts_with("line ")).collect();
+    let expected: Vec<String> = (1..=joined.len()).map(|number| format!("line {number}")).collect();
+    assert_eq!(joined, expected, "nothing is lost and nothing comes twice");
+}
+
+/// Follows a log until at least so many lines came; gives them and where to go on.
+async fn follow(
+    story: &Story,
+    client: &Client,
+    id: &str,
+    cursor: Option<String>,
+    least: usize,
+) -> (Vec<String>, String) {
+    let mut request = reqwest::Client::new()
+        .get(story.app.url(&format!("{CONTAINERS}/{id}/logs?follow=true&stdout=true")))
+        .bearer_auth(client.token().expect("they are signed in"))
+        .header("accept", "text/event-stream");
+    if let Some(cursor) = &cursor {
+        request = request.header("last-event-id", cursor);
+    }
+    let mut response = request.send().await.expect("the server answers");
+    assert_eq!(response.status(), 200);
+    let (mut text, mut lines, mut cursor) = (String::new(), Vec::new(), cursor.unwrap_or_default());
+    while lines.len() < least {
+        let piece = tokio::time::timeout(Duration::from_secs(5), response.chunk()).await.expect("there is more");
+        text.push_str(&String::from_utf8_lossy(&piece.expect("the stream goes on").expect("the stream goes on")));
+        while let Some(end) = text.find("\n\n") {
+            let event: String = text.drain(..end + 2).collect();
+            for field in event.lines() {
+                if let Some(id) = field.strip_prefix("id: ") {
+                    id.clone_into(&mut cursor);
+                } else if let Some(data) = field.strip_prefix("data: ") {
+                    let data: Value = serde_json::from_str(data).expect("it is JSON");
+                    let texts = data.as_array().into_iter().flatten();
+                    lines.extend(texts.map(|line| line["text"].as_str().unwrap_or_default().to_owned()));
+                }
+            }
+        }
+    }
+    (lines, cursor)
+}
+
+/// A way to the real engine that can be frozen and taken away.
+struct Proxy {
+    socket: PathBuf,
+    mood: watch::Sender<Mood>,
+    _folder: TempDir,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    /// Everything passes.
+    Open,
+    /// Connections are accepted, and nothing moves.
+    Frozen,
+    /// There is nobody.
+    Gone,
+}
+
+impl Proxy {
+    fn start() -> Arc<Self> {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let socket = folder.path().join("docker.sock");
+        let (mood, moods) = watch::channel(Mood::Open);
+        let engine = PathBuf::from(service("MUELLE_TEST_ENGINE").trim_start_matches("unix://"));
+        tokio::spawn(serve(socket.clone(), engine, moods));
+        Arc::new(Self { socket, mood, _folder: folder })
+    }
+
+    fn set(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+}
+
+async fn serve(socket: PathBuf, engine: PathBuf, mut moods: watch::Receiver<Mood>) {
+    loop {
+        if *moods.borrow_and_update() == Mood::Gone {
+            drop(std::fs::remove_file(&socket));
+            if moods.wait_for(|mood| *mood != Mood::Gone).await.is_err() {
+                return;
+            }
+        }
+        let Ok(listener) = UnixListener::bind(&socket) else { return };
+        loop {
+            tokio::select! {
+                gone = moods.wait_for(|mood| *mood == Mood::Gone) => {
+                    if gone.is_err() {
+                        return;
+                    }
+                    break;
+                }
+                accepted = listener.accept() => {
+                    let Ok((client, _)) = accepted else { return };
+                    tokio::spawn(carry(client, engine.clone(), moods.clone()));
+                }
+            }
+        }
+    }
+}
+
+async fn carry(mut client: UnixStream, engine: PathBuf, mut moods: watch::Receiver<Mood>) {
+    let Ok(mut engine) = UnixStream::connect(&engine).await else { return };
+    loop {
+        let mood = *moods.borrow_and_update();
+        match mood {
+            Mood::Gone => return,
+            Mood::Frozen => {
+                if moods.changed().await.is_err() {
+                    return;
+                }
+            }
+            Mood::Open => tokio::select! {
+                changed = moods.changed() => if changed.is_err() { return },
+                _ = copy_bidirectional(&mut client, &mut engine) => return,
+            },
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_frozen_engine_is_told_within_five_seconds_and_stops_no_page() {
+    let proxy = Proxy::start();
+    let story = Story::behind(&proxy).await.up().await;
+    let id = story.container(ROOT, "web", json!({}), true).await;
+    let root = story.app.client(ROOT).await;
+    let status = async || root.get("/api/v1/engines/local").await.expect(200).json();
+
+    proxy.set(Mood::Frozen);
+    let begun = Instant::now();
+    let refused = story.operate(ROOT, json!({"operation": "stop", "object": id})).await;
+    assert!(
+        refused.status == 503 && begun.elapsed() < Duration::from_secs(6),
+        "{} after {:?}",
+        refused.text,
+        begun.elapsed()
+    );
+    until(
+        "it is stale",
+        Duration::from_secs(5).saturating_sub(begun.elapsed()) + Duration::from_millis(200),
+        || async { status().await["state"] == "stale" },
+    )
+    .await;
+    let begun = Instant::now();
+    let listed = root.get(CONTAINERS).await.expect(200).json();
+    let status_now = status().await;
+    assert!(begun.elapsed() < Duration::from_millis(600), "{:?}", begun.elapsed());
+    assert_eq!(listed["engine"]["is_up"], false);
+    assert!(listed["items"].as_array().is_some_and(|items| items.iter().any(|item| item["id"] == id.as_str())));
+    assert!(status_now["problem"].as_str().is_some_and(|problem| problem.contains("does not answer")), "{status_now}");
+    story.operate(ROOT, json!({"operation": "start", "object": id})).await.expect(503);
+    root.get(&format!("{CONTAINERS}/{id}")).await.expect(503);
+
+    proxy.set(Mood::Open);
+    let back = until("it is up", Duration::from_secs(5), || async { status().await["is_up"] == true }).await;
+    eprintln!("up again after {back:?}");
+    root.get(&format!("{CONTAINERS}/{id}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_engine_the_list_is_right() {
+    let proxy = Proxy::start();
+    let story = Story::behind(&proxy).await.up().await;
+    let id = story.container(ROOT, "before", json!({}), true).await;
+    let root = story.app.client(ROOT).await;
+    let listed = async || root.get(&format!("{CONTAINERS}?search={}", story.mark)).await.expect(200).json();
+    let names = |listed: &Value| -> Vec<String> {
+        let items = listed["items"].as_array().cloned().unwrap_or_default();
+        items
+            .iter()
+            .map(|item| {
+                format!("{} {}", item["name"].as_str().unwrap_or_default(), item["state"].as_str().unwrap_or_default())
+            })
+            .collect()
+    };
+
+    proxy.set(Mood::Gone);
+    until("it is down", Duration::from_secs(5), || async { listed().await["engine"]["state"] == "down" }).await;
+    docker(&["stop", "-t", "2", &id]);
+    let (label, after) = (format!("story={}", story.mark), story.name("after"));
+    docker(&["run", "-d", "--name", &after, "--label", &label, &service("MUELLE_TEST_IMAGE"), "sleep", "300"]);
+    assert_eq!(names(&listed().await), [format!("{} running", story.name("before"))], "what was known stays visible");
+
+    proxy.set(Mood::Open);
+    let expected = [format!("{after} running"), format!("{} exited", story.name("before"))];
+    let right =
+        until("the list is right", Duration::from_secs(5), || async { names(&listed().await) == expected }).await;
+    eprintln!("right after {right:?}");
+}
+
+#[tokio::test]
+async fn an_engine_that_never_answers_and_one_that_is_not_there_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let state_of = async |address: &Path| {
+        let story = Story::at(&format!("unix://{}", address.display()), None).await;
+        let root = story.app.client(ROOT).await;
+        let known = until("the state is known", Duration::from_secs(5), || async {
+            root.get("/api/v1/engines/local").await.json()["state"] != "connecting"
+        })
+        .await;
+        let begun = Instant::now();
+        let engine = root.get("/api/v1/engines/local").await.expect(200).json();
+        root.get(CONTAINERS).await.expect(200);
+        root.get("/api/v1/status").await.expect(200);
+        assert!(begun.elapsed() < Duration::from_secs(1), "pages answer");
+        (
+            engine["state"].as_str().unwrap_or_default().to_owned(),
+            engine["problem"].as_str().unwrap_or_default().to_owned(),
+            known,
+        )
+    };
+    let silent = folder.path().join("silent.sock");
+    let _listener = UnixListener::bind(&silent).expect("a socket can be made");
+    let refused = folder.path().join("refused.sock");
+    drop(UnixListener::bind(&refused).expect("a socket can be made"));
+
+    let (state, problem, known) = state_of(&silent).await;
+    assert_eq!(state, "stale", "{problem}");
+    assert!(known < Duration::from_secs(5) && problem.contains("does not answer"), "{problem}");
+    let (state, problem, _) = state_of(&refused).await;
+    assert!(state == "down" && problem.contains("Start it"), "{problem}");
+    let (state, problem, _) = state_of(&folder.path().join("nothing.sock")).await;
+    assert!(state == "down" && (problem.contains("docker.io") || problem.contains("Start it")), "{problem}");
+}
+
+#[tokio::test]
+async fn an_address_without_tls_is_refused_with_a_sentence() {
+    let story = Story::at("tcp://127.0.0.1:2375", None).await;
+    let engine = story.app.client(ROOT).await.get("/api/v1/engines/local").await.expect(200).json();
+
+    assert_eq!(engine["state"], "down");
+    assert!(engine["problem"].as_str().is_some_and(|problem| problem.contains("without TLS")), "{engine}");
+}
