@@ -538,11 +538,9 @@ async fn secrets_of_the_environment_are_hidden_from_those_who_only_look() {
         assert!(answer.status == 200 && answer.text.contains("PASSWORD") && !answer.text.contains("canary-value"));
     }
     assert!(regular.get(&format!("{CONTAINERS}/{id}")).await.text.contains("canary-value"));
-    let audit = story.app.state.db.rows(
-        &muelle::authentication::server::System::because("look at the trail"),
-        muelle::platform::db::sql("select action, record, after from audit where kind = 'container'"),
-    );
-    let lines = audit.await.expect("the trail can be read");
+    let proof = muelle::authentication::server::System::because("look at the trail");
+    let statement = muelle::platform::db::sql("select action, record, after from audit where kind = 'container'");
+    let lines = story.app.state.db.rows(&proof, statement).await.expect("the trail can be read");
     assert_eq!(lines[0].text("action").expect("it has an action"), "create");
     assert_eq!(lines[0].text("record").expect("it has a name"), story.name("env"));
     assert!(!lines[0].text("after").expect("it has values").contains("canary-value"));
@@ -573,14 +571,9 @@ async fn logs_are_read_searched_and_followed() {
     client.get(&format!("{CONTAINERS}/{id}/logs?tail=many&since=1")).await.expect(422);
 
     let permit = story.app.context(REGULAR).permit("container").expect("they may look");
-    let found = muelle::deployments::server::logs::search(
-        &permit,
-        "local",
-        &id,
-        "LINE 77",
-        &muelle::deployments::model::LogQuery::default(),
-    );
-    let found = found.await.expect("the log can be searched");
+    let whole = muelle::deployments::model::LogQuery::default();
+    let found = muelle::deployments::server::logs::search(&permit, "local", &id, "LINE 77", &whole).await;
+    let found = found.expect("the log can be searched");
     assert_eq!((found.total, found.lines), (11, 2001));
     assert_eq!(found.matches[0].1.text, "line 77");
 
@@ -669,6 +662,7 @@ async fn serve(socket: PathBuf, engine: PathBuf, mut moods: watch::Receiver<Mood
             }
         }
         let Ok(listener) = UnixListener::bind(&socket) else { return };
+        let followed = moods.clone();
         loop {
             tokio::select! {
                 gone = moods.wait_for(|mood| *mood == Mood::Gone) => {
@@ -679,7 +673,7 @@ async fn serve(socket: PathBuf, engine: PathBuf, mut moods: watch::Receiver<Mood
                 }
                 accepted = listener.accept() => {
                     let Ok((client, _)) = accepted else { return };
-                    tokio::spawn(carry(client, engine.clone(), moods.clone()));
+                    tokio::spawn(carry(client, engine.clone(), followed.clone()));
                 }
             }
         }
