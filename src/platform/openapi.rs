@@ -107,6 +107,7 @@ fn fragments() -> Vec<Value> {
     vec![
         derived(&crate::authentication::server::rest::openapi()),
         derived(&super::health::openapi()),
+        derived(&crate::deployments::server::rest::openapi()),
         crate::storage::item::server::openapi::openapi(),
     ]
 }

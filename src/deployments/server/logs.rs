@@ -105,10 +105,9 @@ pub async fn open(
     let inspect = reach::value(engine, &wire, &format!("/containers/{}/json", container.id)).await.map_err(told)?;
     let is_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
 
-    let (out, err) = match (query.stdout, query.stderr) {
-        (None, None) => (true, true),
-        (out, err) => (out.unwrap_or(false), err.unwrap_or(false)),
-    };
+    // Naming one stream leaves the other out; leaving one out keeps the other.
+    let out = query.stdout.unwrap_or(query.stderr != Some(true));
+    let err = query.stderr.unwrap_or(query.stdout != Some(true));
     let tail = match (&place, query.tail) {
         (None, Some(tail)) => tail.to_string(),
         (Some(_), _) | (None, None) => "all".to_owned(),
@@ -317,6 +316,8 @@ impl Reader {
         for place in 0..self.open.len() {
             let name = self.name(place);
             let open = &mut self.open[place];
+            // What was taken for the beginning of a time was a line of its own.
+            open.bytes.extend(open.time.take().unwrap_or_default());
             if !open.bytes.is_empty() || open.at.is_some() {
                 lines.push(open.finish(name, false));
             }

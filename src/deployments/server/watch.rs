@@ -106,7 +106,7 @@ async fn follow(engine: &Engine, wire: &Wire) -> Followed {
         Ok(events) => events,
         Err(fault) => return ended(false, &fault),
     };
-    if let Err(fault) = list_all(engine, wire).await {
+    if let Err(fault) = while_alive(engine, wire, list_all(engine, wire)).await {
         return ended(false, &fault);
     }
     tracing::info!(engine = engine.name, "the engine is up");
@@ -137,12 +137,13 @@ async fn follow(engine: &Engine, wire: &Wire) -> Followed {
             },
             () = sleep_until(due), if act_at.is_some() => {
                 act_at = None;
-                if let Err(fault) = refresh(engine, wire, std::mem::take(&mut dirty)).await {
+                let refreshed = refresh(engine, wire, std::mem::take(&mut dirty));
+                if let Err(fault) = while_alive(engine, wire, refreshed).await {
                     return ended(true, &fault);
                 }
             }
             _ = list.tick() => {
-                if let Err(fault) = list_all(engine, wire).await {
+                if let Err(fault) = while_alive(engine, wire, list_all(engine, wire)).await {
                     return ended(true, &fault);
                 }
             }
@@ -157,6 +158,26 @@ async fn follow(engine: &Engine, wire: &Wire) -> Followed {
                 }
             }
         }
+    }
+}
+
+/// Does work that may take long, as long as the engine answers meanwhile.
+async fn while_alive<T>(
+    engine: &Engine,
+    wire: &Wire,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let frozen = async {
+        loop {
+            sleep(PROBE_EVERY).await;
+            if let Err(fault) = wire.get("/_ping", engine.probe_deadline()).await {
+                return fault;
+            }
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        fault = frozen => Err(fault),
     }
 }
 
