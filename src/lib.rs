@@ -12,6 +12,7 @@ pub mod authentication;
 pub mod deployments;
 pub mod error;
 pub mod events;
+pub mod home;
 pub mod i18n;
 pub mod id;
 pub mod jobs;

@@ -326,6 +326,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                         }}
                     </button>
                 </span>
+                <crate::jobs::ui::JobsDrawer />
                 <ConnectionLamp />
                 <ThemeButton />
                 <Menu id="account-menu" label=person icon=lu::LuCircleUserRound with_label=true>

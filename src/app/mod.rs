@@ -71,7 +71,9 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/containers/:id") view=deployments::ContainerPage />
                         <Route path=path!("/images") view=deployments::ImagesPage />
                         <Route path=path!("/images/:id") view=deployments::ImagePage />
-                        <Route path=path!("") view=|| view! { <h1>"Muelle"</h1> } />
+                        <Route path=path!("") view=crate::home::HomePage />
+                        <Route path=path!("/jobs") view=crate::jobs::ui::JobsPage />
+                        <Route path=path!("/jobs/:id") view=crate::jobs::ui::OneJobPage />
                         <Route path=path!("account") view=AccountPage />
                     </ParentRoute>
                 </Routes>

@@ -112,7 +112,7 @@ fn append(kept: &mut Vec<Line>, fresh: Vec<Line>) {
 
 #[cfg(feature = "hydrate")]
 mod browser {
-    use super::{Events, Lamp, append};
+    use super::{Events, LINES_KEPT, Lamp, append};
     use crate::{
         events::model::Topic,
         id::Id,
@@ -442,7 +442,7 @@ mod browser {
             lines.set(Vec::new());
             let Some(id) = id.get() else { return };
             let connection = Connection::open(
-                format!("/events?topic=job/{id}"),
+                format!("/events?topic=job/{id}&tail={LINES_KEPT}"),
                 move |name, data| {
                     match name {
                         "job" => {

@@ -8,7 +8,8 @@
 //!   server stops, `finished` when all watched jobs have ended, `slow` when the client reads too slowly.
 //!
 //! The id of each event is a cursor: the id of the last change, then for each `job/ID` in the order of
-//! the address the sequence of the last line. It comes back as `Last-Event-ID` or `last_event_id`.
+//! the address the sequence of the last line. It comes back as `Last-Event-ID` or `last_event_id`. Without
+//! one a job's output begins at its first line, or with `tail` at its last lines.
 
 use super::{News, Told};
 use crate::{
@@ -22,7 +23,10 @@ use crate::{
     id::Id,
     jobs::{
         model::Job,
-        server::watch::{self, Piece},
+        server::{
+            store,
+            watch::{self, Piece},
+        },
     },
     platform::state::State,
     storage::User,
@@ -98,6 +102,8 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
         .filter(|cursor| !cursor.is_empty());
     let mut numbers = cursor.unwrap_or_default().split('.').map(|number| number.parse::<i64>().unwrap_or(0));
     let after = numbers.next().unwrap_or(0);
+    let tail =
+        query.iter().find_map(|(name, value)| (name == "tail").then(|| value.parse::<i64>().unwrap_or(0).max(0)));
     let (kept, mut news) = match cursor {
         Some(_) => state.bus.subscribe_after(after),
         None => (Some(Vec::new()), state.bus.subscribe()),
@@ -108,9 +114,16 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
     let mut lines: Vec<i64> = Vec::new();
     let mut jobs: SelectAll<Pin<Box<dyn Stream<Item = (usize, Piece)> + Send>>> = SelectAll::new();
     for (place, id) in wanted.jobs.iter().enumerate() {
-        let after = numbers.next().unwrap_or(0);
-        lines.push(after);
         let proof: Arc<dyn Proof> = Arc::new(context.permit::<Reading>("job")?);
+        let after = match (numbers.next(), tail) {
+            (Some(after), _) => after,
+            (None, Some(tail)) => {
+                store::job(&state, proof.as_ref(), *id).await?;
+                (store::last_sequence(&state, proof.as_ref(), *id).await? - tail).max(0)
+            }
+            (None, None) => 0,
+        };
+        lines.push(after);
         let pieces = watch::follow(&state, proof, *id, after).await?;
         jobs.push(Box::pin(pieces.map(move |piece| (place, piece))));
     }

@@ -4,6 +4,7 @@
 //! write of a running job names its fence, so a worker that was frozen past its lease changes nothing
 //! any more. A job whose worker is gone is resumed where its kind can be, and is *lost* otherwise.
 
+pub mod openapi;
 mod output;
 mod queue;
 mod requester;

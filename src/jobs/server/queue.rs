@@ -12,7 +12,10 @@ use crate::{
         db::{Transaction, sql},
         state::State,
     },
-    storage::Customer,
+    storage::{
+        Customer,
+        item::{Fields, server::audit},
+    },
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -147,10 +150,21 @@ pub async fn cancel(context: &Context, id: Id<Job>) -> Result<Job> {
             .bind(id.to_string()),
         )
         .await?;
-    transaction.commit().await?;
     if ended + asked == 0 {
         return Err(Error::conflict(td_string!(context.locale, work.ended_already)));
     }
+    let (before, after) = (Fields::new(), Fields::from_iter([("title".to_owned(), json!(job.title))]));
+    let record = id.to_string();
+    let line = audit::Line {
+        kind: "job",
+        record: &record,
+        customer: job.customer,
+        action: "cancel",
+        before: &before,
+        after: &after,
+    };
+    audit::write(&mut transaction, &permit, line).await?;
+    transaction.commit().await?;
     if asked > 0 {
         state.bus.publish_job(id, JobNews::Cancel);
     }

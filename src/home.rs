@@ -1,0 +1,641 @@
+//! The home page: what needs attention first, then how everything stands.
+
+use crate::{
+    app::use_session,
+    deployments::model::{EngineState, EngineStatus},
+    error::Result,
+    events::{client::use_changes, model::Topic},
+    i18n::{Locale, t, t_string, td_string, use_i18n},
+    id::Id,
+    jobs::{
+        model::{Job, JobState},
+        ui::JobBadge,
+    },
+    storage::{entries, entry},
+    time::Timestamp,
+    ui::{Ago, Badge, ButtonLook, Icon, LinkButton, Live, LiveView, PageHead, Panel, Tone, bytes},
+};
+use icondata_lu as lu;
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+/// How everything stands, within the person's reach.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// What needs attention, the worst first.
+    pub attention: Vec<Attention>,
+    /// Every engine.
+    pub engines: Vec<EngineStatus>,
+    /// The database.
+    pub database: Part,
+    /// Ansible.
+    pub ansible: Part,
+    /// How many records of each kind: the kind's name and the count.
+    pub records: Vec<(String, u64)>,
+    /// The last jobs.
+    pub jobs: Vec<Job>,
+    /// The last changes of records; `None` for people who may not see the audit trail.
+    pub changes: Option<Vec<LastChange>>,
+}
+
+/// A part that the server leans on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Whether it is there.
+    pub is_up: bool,
+    /// What it is called: `SQLite`, `ansible-core`.
+    pub name: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<i64>,
+    /// How to get it, while it is missing.
+    pub hint: Option<String>,
+}
+
+/// One thing that needs attention.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Attention {
+    /// An engine does not answer.
+    EngineAway {
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        problem: Option<String>,
+    },
+    /// A container is not as it should be.
+    Container {
+        /// Its engine.
+        engine: String,
+        /// Its identifier.
+        id: String,
+        /// Its name.
+        name: String,
+        /// Its image.
+        image: String,
+        /// What is wrong with it.
+        trouble: Trouble,
+    },
+    /// A job ended badly within the last day.
+    Job {
+        /// The job.
+        id: Id<Job>,
+        /// What it was.
+        title: String,
+        /// How it ended.
+        state: JobState,
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Playbooks cannot be run.
+    AnsibleAway {
+        /// How to get it.
+        hint: Option<String>,
+    },
+}
+
+/// What is wrong with a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Its health check fails.
+    Unhealthy,
+    /// It is restarted again and again.
+    Restarting,
+    /// It is broken.
+    Dead,
+}
+
+/// One change of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastChange {
+    /// The audit line.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who, or why the system acted.
+    pub person_name: String,
+    /// The kind of the thing.
+    pub kind: String,
+    /// Which one: a record's id, a container's name.
+    pub record: String,
+    /// What was done.
+    pub action: String,
+}
+
+/// How everything stands.
+///
+/// # Errors
+/// [`Error::Unauthenticated`](crate::error::Error::Unauthenticated).
+#[server(name = GetOverview, prefix = "/api/fn", endpoint = "overview", input = Json)]
+pub async fn overview() -> Result<Overview> {
+    server::overview(&crate::authentication::server::Context::current()?).await
+}
+
+#[cfg(feature = "ssr")]
+mod server {
+    use super::{Attention, LastChange, Overview, Part, Trouble};
+    use crate::{
+        authentication::server::{Context, Proof, Reading},
+        deployments::{
+            model::{Container, ContainerState, EngineState, Health},
+            server::lists,
+        },
+        error::Result,
+        jobs::{api::JobQuery, model::JobState, server::store as jobs},
+        platform::{
+            db::sql,
+            health::{self, Status},
+        },
+        storage::{
+            entries,
+            item::{Query, server::store},
+        },
+        time::Timestamp,
+    };
+    use std::time::{Duration, Instant};
+    use tokio::sync::Mutex;
+
+    /// How long a failed job needs attention.
+    const FRESH: Duration = Duration::from_secs(24 * 3600);
+    /// Entries of each list.
+    const FEW: u32 = 6;
+    /// How long what was found out about database and Ansible is good for; asking Ansible takes a second.
+    const STATUS_HOLDS: Duration = Duration::from_secs(60);
+
+    pub(super) async fn overview(context: &Context) -> Result<Overview> {
+        let state = &context.state;
+        let permit = context.permit::<Reading>("engine")?;
+        let engines = lists::engines(&permit);
+        let mut attention = Vec::new();
+        let container_permit = context.permit::<Reading>("container")?;
+        for engine in &engines {
+            if matches!(engine.state, EngineState::Down | EngineState::Stale) {
+                attention.push(Attention::EngineAway { name: engine.name.clone(), problem: engine.problem.clone() });
+            } else if let Ok(listing) = lists::containers(&container_permit, &engine.name) {
+                attention.extend(listing.items.iter().filter_map(|container| wants_attention(&engine.name, container)));
+            }
+        }
+        let job_permit = context.permit::<Reading>("job")?;
+        let oldest = Timestamp::now() - FRESH;
+        for ended_badly in [JobState::Failed, JobState::Lost] {
+            let query = JobQuery { state: Some(ended_badly), per_page: FEW, ..JobQuery::default() };
+            let page = jobs::list(state, &job_permit, &query).await?;
+            attention.extend(page.items.into_iter().filter_map(|job| {
+                let at = job.finished_at.filter(|at| *at > oldest)?;
+                let reason = job.outcome.as_ref().and_then(|it| it["error"]["message"].as_str().map(str::to_owned));
+                Some(Attention::Job { id: job.id, title: job.title, state: job.state, at, reason })
+            }));
+        }
+        let status = status(context).await;
+        if !status.ansible.is_up {
+            attention.push(Attention::AnsibleAway { hint: status.ansible.hint.clone() });
+        }
+        let query = JobQuery { per_page: FEW, ..JobQuery::default() };
+        Ok(Overview {
+            attention,
+            engines,
+            database: Part {
+                is_up: status.database.is_up,
+                name: if status.database.kind == "postgres" { "PostgreSQL" } else { "SQLite" }.to_owned(),
+                version: status.database.version,
+                size: status.database.size,
+                hint: None,
+            },
+            ansible: Part {
+                is_up: status.ansible.is_up,
+                name: "ansible-core".to_owned(),
+                version: status.ansible.version,
+                size: None,
+                hint: status.ansible.hint,
+            },
+            records: records(context).await?,
+            jobs: jobs::list(state, &job_permit, &query).await?.items,
+            changes: changes(context).await?,
+        })
+    }
+
+    fn wants_attention(engine: &str, container: &Container) -> Option<Attention> {
+        let trouble = match (container.state, container.health) {
+            (ContainerState::Dead, _) => Trouble::Dead,
+            (ContainerState::Restarting, _) => Trouble::Restarting,
+            (ContainerState::Running, Health::Unhealthy) => Trouble::Unhealthy,
+            _ => return None,
+        };
+        Some(Attention::Container {
+            engine: engine.to_owned(),
+            id: container.id.clone(),
+            name: container.name.clone(),
+            image: container.image.clone(),
+            trouble,
+        })
+    }
+
+    /// How database and Ansible are, found out at most once a minute.
+    async fn status(context: &Context) -> Status {
+        static LAST: Mutex<Option<(Instant, Status)>> = Mutex::const_new(None);
+
+        let mut last = LAST.lock().await;
+        if let Some((at, status)) = last.as_ref()
+            && at.elapsed() < STATUS_HOLDS
+            && status.database.is_up
+            && (status.database.kind == "postgres") == context.state.db.is_postgres()
+        {
+            return status.clone();
+        }
+        let status = health::status(&context.state).await;
+        *last = Some((Instant::now(), status.clone()));
+        status
+    }
+
+    /// How many records there are of each kind that the person may see.
+    async fn records(context: &Context) -> Result<Vec<(String, u64)>> {
+        let mut counts = Vec::new();
+        for entry in entries().filter(|entry| entry.kind.name != "login") {
+            let Ok(permit) = context.permit::<Reading>(entry.kind.name) else { continue };
+            let query = Query { per_page: 1, ..Query::default() };
+            counts.push((
+                entry.kind.name.to_owned(),
+                store::find(&context.state, &permit, entry.kind, &query).await?.total,
+            ));
+        }
+        Ok(counts)
+    }
+
+    /// The last changes, for people who may see the audit trail.
+    async fn changes(context: &Context) -> Result<Option<Vec<LastChange>>> {
+        let Ok(permit) = context.permit::<Reading>("audit") else { return Ok(None) };
+        let customer = permit.scope().customer().map(|customer| customer.to_string());
+        let rows = context
+            .state
+            .db
+            .rows(
+                &permit,
+                sql("select id, at, person_name, kind, record, action from audit
+                     where $1 is null or customer = $1
+                     order by id desc
+                     limit $2")
+                .bind(customer)
+                .bind(i64::from(FEW)),
+            )
+            .await?;
+        let read = |row: &crate::platform::db::Row| {
+            anyhow::Ok(LastChange {
+                id: row.text("id")?,
+                at: Timestamp::from_millis(row.int("at")?),
+                person_name: row.text("person_name")?,
+                kind: row.text("kind")?,
+                record: row.text("record")?,
+                action: row.text("action")?,
+            })
+        };
+        Ok(Some(rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?))
+    }
+}
+
+/// The home page.
+#[component]
+pub fn HomePage() -> impl IntoView {
+    let mut topics: Vec<Topic> = entries().map(|entry| Topic::Records(entry.kind.name.to_owned())).collect();
+    let engine = crate::deployments::model::LOCAL.to_owned();
+    topics.extend([
+        Topic::Jobs,
+        Topic::Engine(engine.clone()),
+        Topic::Containers(engine.clone()),
+        Topic::Images(engine),
+    ]);
+    let changes = use_changes(topics);
+    view! {
+        <LiveView
+            fetch=overview
+            changes
+            head=|| view! { <Head count=Signal::stored(None) /> }
+            view=|live| view! { <Everything live /> }
+        />
+    }
+}
+
+#[component]
+fn Head(count: Signal<Option<usize>>) -> impl IntoView {
+    let i18n = use_i18n();
+    let name = use_session().map(|session| session.name).unwrap_or_default();
+    let title = Signal::derive(move || t_string!(i18n, work.home.welcome, name = name.clone()));
+    let line = move || {
+        Some(match count.get()? {
+            0 => t_string!(i18n, work.home.all_well).to_owned(),
+            1 => t_string!(i18n, work.home.look_one).to_owned(),
+            count => t_string!(i18n, work.home.look_many, count = count.to_string()),
+        })
+    };
+    view! {
+        <PageHead title line=ViewFn::from(line)>
+            <LinkButton
+                href="/containers/new"
+                label=Signal::derive(move || t_string!(i18n, work.home.new_container).to_owned())
+                icon=lu::LuPlus
+                look=ButtonLook::Primary
+                refused=crate::app::refusal(crate::authentication::policy::Verb::Operate, "container")
+            />
+        </PageHead>
+    }
+}
+
+#[component]
+fn Everything(live: Live<Overview>) -> impl IntoView {
+    let i18n = use_i18n();
+    let all = live.value();
+    let attention = Memo::new(move |_| all.with(|all| all.attention.clone()));
+    let engines = Memo::new(move |_| all.with(|all| all.engines.clone()));
+    let database = Memo::new(move |_| all.with(|all| all.database.clone()));
+    let ansible = Memo::new(move |_| all.with(|all| all.ansible.clone()));
+    let records = Memo::new(move |_| all.with(|all| all.records.clone()));
+    let jobs = Memo::new(move |_| all.with(|all| all.jobs.clone()));
+    let changes = Memo::new(move |_| all.with(|all| all.changes.clone()));
+    view! {
+        <Head count=Signal::derive(move || Some(attention.with(Vec::len))) />
+        {move || live.trouble().get().map(|error| view! {
+            <crate::ui::Notice tone=Signal::stored(Tone::Warn)>{error.message(i18n.get_locale())}</crate::ui::Notice>
+        })}
+        <div class="home">
+            {move || {
+                let attention = attention.get();
+                (!attention.is_empty()).then(|| view! {
+                    <section class="panel home__wide" aria-labelledby="attention">
+                        <header><h2 id="attention">{t!(i18n, work.home.attention)}</h2></header>
+                        <ul class="home__attention">{attention.into_iter().map(|it| view! { <Wanting it /> }).collect_view()}</ul>
+                    </section>
+                })
+            }}
+            <EnginesPanel engines />
+            <Panel title=Signal::derive(move || t_string!(i18n, work.home.records).to_owned())>
+                <ul class="panel__body home__stats">
+                    {move || records.get().into_iter().filter_map(|(kind, count)| {
+                        let kind = entry(&kind)?.kind;
+                        Some(view! {
+                            <li>
+                                <a class="stat" href=format!("/{}", kind.plural)>
+                                    <b>{count}</b>
+                                    <span>{move || (kind.many)(i18n.get_locale())}</span>
+                                </a>
+                            </li>
+                        })
+                    }).collect_view()}
+                </ul>
+            </Panel>
+            <Panel title=Signal::derive(move || t_string!(i18n, work.home.database).to_owned()) end=ViewFn::from(move || view! { <UpBadge is_up=Signal::derive(move || database.get().is_up) /> })>
+                <div class="panel__body home__stats">
+                    {move || {
+                        let database = database.get();
+                        view! {
+                            <div class="stat">
+                                <b>{database.name}</b>
+                                <span>{database.version}</span>
+                            </div>
+                            {database.size.map(|size| view! {
+                                <div class="stat">
+                                    <b>{bytes(size, i18n.get_locale())}</b>
+                                    <span>{t!(i18n, work.home.size)}</span>
+                                </div>
+                            })}
+                        }
+                    }}
+                </div>
+            </Panel>
+            <Panel title=Signal::derive(move || t_string!(i18n, work.home.ansible).to_owned()) end=ViewFn::from(move || view! { <UpBadge is_up=Signal::derive(move || ansible.get().is_up) /> })>
+                <div class="panel__body">
+                    {move || {
+                        let ansible = ansible.get();
+                        match ansible.version {
+                            Some(version) => view! {
+                                <div class="stat">
+                                    <b>{version}</b>
+                                    <span>{ansible.name}</span>
+                                </div>
+                            }.into_any(),
+                            None => view! { <p class="soft">{ansible.hint}</p> }.into_any(),
+                        }
+                    }}
+                </div>
+            </Panel>
+            <Panel
+                title=Signal::derive(move || t_string!(i18n, work.home.last_jobs).to_owned())
+                end=ViewFn::from(move || view! { <a class="link" href="/jobs">{t!(i18n, work.drawer.all)}</a> })
+            >
+                <LastJobs jobs />
+            </Panel>
+            {move || changes.with(Option::is_some).then(|| view! {
+                <Panel title=Signal::derive(move || t_string!(i18n, work.home.last_changes).to_owned())>
+                    <LastChanges changes=Signal::derive(move || changes.get().unwrap_or_default()) />
+                </Panel>
+            })}
+        </div>
+    }
+}
+
+/// Whether something is there.
+#[component]
+fn UpBadge(is_up: Signal<bool>) -> impl IntoView {
+    let i18n = use_i18n();
+    let tone = Signal::derive(move || if is_up.get() { Tone::Good } else { Tone::Warn });
+    let icon = Signal::derive(move || if is_up.get() { lu::LuCheck } else { lu::LuTriangleAlert });
+    let label = Signal::derive(move || {
+        if is_up.get() { t_string!(i18n, work.home.up) } else { t_string!(i18n, work.home.missing) }.to_owned()
+    });
+    view! { <Badge tone icon label /> }
+}
+
+/// One thing that needs attention, with the way to it.
+#[component]
+fn Wanting(it: Attention) -> impl IntoView {
+    let i18n = use_i18n();
+    let tone = match &it {
+        Attention::AnsibleAway { .. } => Tone::Warn,
+        Attention::Container { trouble: Trouble::Restarting, .. } => Tone::Warn,
+        Attention::EngineAway { .. } | Attention::Container { .. } | Attention::Job { .. } => Tone::Bad,
+    };
+    let href = match &it {
+        Attention::EngineAway { .. } => Some("/containers".to_owned()),
+        Attention::Container { id, .. } => Some(format!("/containers/{id}")),
+        Attention::Job { id, .. } => Some(format!("/jobs/{id}")),
+        Attention::AnsibleAway { .. } => None,
+    };
+    let at = match &it {
+        Attention::Job { at, .. } => Some(*at),
+        Attention::EngineAway { .. } | Attention::Container { .. } | Attention::AnsibleAway { .. } => None,
+    };
+    let it = StoredValue::new(it);
+    let title = Signal::derive(move || it.with_value(|it| attention_title(it, i18n.get_locale())));
+    let more = move || {
+        it.with_value(|it| match it {
+            Attention::EngineAway { problem, .. } => {
+                Some(problem.clone().unwrap_or_else(|| t_string!(i18n, work.home.away_usual).to_owned()))
+            }
+            Attention::Container { engine, image, .. } => Some(format!("{engine} · {image}")),
+            Attention::Job { reason, .. } => reason.clone(),
+            Attention::AnsibleAway { hint } => hint.clone(),
+        })
+    };
+    view! {
+        <li data-tone=tone.name()>
+            <span class="tone"><Icon icon=lu::LuCircleAlert /></span>
+            <div>
+                <strong>{move || title.get()}</strong>
+                <p class="soft">{more} {at.map(|at| view! { " · " <Ago at /> })}</p>
+            </div>
+            {href.map(|href| view! {
+                <LinkButton
+                    href
+                    label=Signal::derive(move || t_string!(i18n, work.home.open).to_owned())
+                />
+            })}
+        </li>
+    }
+}
+
+fn attention_title(it: &Attention, locale: Locale) -> String {
+    match it {
+        Attention::EngineAway { name, .. } => td_string!(locale, work.home.engine_away, name = name.clone()),
+        Attention::Container { name, trouble, .. } => match trouble {
+            Trouble::Unhealthy => td_string!(locale, work.home.unhealthy, name = name.clone()),
+            Trouble::Restarting => td_string!(locale, work.home.restarting, name = name.clone()),
+            Trouble::Dead => td_string!(locale, work.home.dead, name = name.clone()),
+        },
+        Attention::Job { title, state: JobState::Lost, .. } => {
+            td_string!(locale, work.home.job_lost, title = title.clone())
+        }
+        Attention::Job { title, .. } => td_string!(locale, work.home.job_failed, title = title.clone()),
+        Attention::AnsibleAway { .. } => td_string!(locale, work.home.ansible_away).to_owned(),
+    }
+}
+
+#[component]
+fn EnginesPanel(engines: Memo<Vec<EngineStatus>>) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <Panel
+            title=Signal::derive(move || t_string!(i18n, work.home.engines).to_owned())
+            end=ViewFn::from(move || engines.get().into_iter().map(|engine| view! { <EngineBadge state=engine.state /> }).collect_view())
+        >
+            {move || engines.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, work.home.no_engine)}</p> })}
+            {move || engines.get().into_iter().map(|engine| {
+                let info = engine.info.clone();
+                let on_disk = engine.data_usage.as_ref().map(|usage| {
+                    usage.images.size + usage.containers.size + usage.volumes.size + usage.build_cache.size
+                });
+                view! {
+                    <div class="panel__body home__engine">
+                        <p>
+                            <strong>{engine.name.clone()}</strong>
+                            " "
+                            <span class="soft">
+                                {info.as_ref().map(|info| format!("{} · API {}", info.version, info.api_version))}
+                            </span>
+                        </p>
+                        {match info {
+                            Some(info) => view! {
+                                <div class="home__stats">
+                                    <a class="stat" href="/containers?state=running">
+                                        <b>{info.containers_running}</b>
+                                        <span>{t!(i18n, work.home.running)}</span>
+                                    </a>
+                                    <a class="stat" href="/containers">
+                                        <b>{info.containers_stopped}</b>
+                                        <span>{t!(i18n, work.home.stopped)}</span>
+                                    </a>
+                                    <a class="stat" href="/images">
+                                        <b>{info.images}</b>
+                                        <span>{t!(i18n, work.home.images)}</span>
+                                    </a>
+                                    {on_disk.map(|size| view! {
+                                        <div class="stat">
+                                            <b>{bytes(size, i18n.get_locale())}</b>
+                                            <span>{t!(i18n, work.home.on_disk)}</span>
+                                        </div>
+                                    })}
+                                </div>
+                            }.into_any(),
+                            None => view! {
+                                <p class="soft">{engine.problem.unwrap_or_else(|| t_string!(i18n, work.home.away_usual).to_owned())}</p>
+                            }.into_any(),
+                        }}
+                    </div>
+                }
+            }).collect_view()}
+        </Panel>
+    }
+}
+
+#[component]
+fn EngineBadge(state: EngineState) -> impl IntoView {
+    let i18n = use_i18n();
+    let (tone, icon) = match state {
+        EngineState::Up => (Tone::Good, lu::LuCheck),
+        EngineState::Connecting => (Tone::Busy, lu::LuLoaderCircle),
+        EngineState::Stale => (Tone::Warn, lu::LuTriangleAlert),
+        EngineState::Down => (Tone::Bad, lu::LuUnplug),
+    };
+    let label = Signal::derive(move || {
+        let locale = i18n.get_locale();
+        match state {
+            EngineState::Up => td_string!(locale, work.home.up),
+            EngineState::Connecting => td_string!(locale, work.home.connecting),
+            EngineState::Stale => td_string!(locale, work.home.slow),
+            EngineState::Down => td_string!(locale, work.home.away),
+        }
+        .to_owned()
+    });
+    view! { <Badge tone=Signal::stored(tone) icon=Signal::stored(icon) label /> }
+}
+
+#[component]
+fn LastJobs(jobs: Memo<Vec<Job>>) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        {move || jobs.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, work.home.no_jobs)}</p> })}
+        <ul class="home__list">
+            {move || jobs.get().into_iter().map(|job| view! {
+                <li>
+                    <a class="truncate" href=format!("/jobs/{}", job.id)>{job.title}</a>
+                    <span class="faint"><Ago at=job.created_at /></span>
+                    <JobBadge state=Signal::stored(job.state) />
+                </li>
+            }).collect_view()}
+        </ul>
+    }
+}
+
+#[component]
+fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        {move || changes.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, work.home.no_changes)}</p> })}
+        <ul class="home__list">
+            {move || changes.get().into_iter().map(|change| {
+                let locale = i18n.get_locale();
+                let kind = entry(&change.kind).map(|entry| entry.kind);
+                let what = kind.map_or_else(|| change.kind.clone(), |kind| (kind.one)(locale).to_owned());
+                let done = match change.action.as_str() {
+                    "create" => td_string!(locale, work.home.changed.create).to_owned(),
+                    "update" => td_string!(locale, work.home.changed.update).to_owned(),
+                    "remove" => td_string!(locale, work.home.changed.remove).to_owned(),
+                    "restore" => td_string!(locale, work.home.changed.restore).to_owned(),
+                    "purge" => td_string!(locale, work.home.changed.purge).to_owned(),
+                    other => other.to_owned(),
+                };
+                let text = format!("{what}: {done}");
+                view! {
+                    <li>
+                        {match kind {
+                            Some(kind) => view! { <a class="truncate" href=format!("/{}/{}", kind.plural, change.record)>{text}</a> }.into_any(),
+                            None => view! { <span class="truncate">{format!("{text} · {}", change.record)}</span> }.into_any(),
+                        }}
+                        <span class="faint">{change.person_name} " · " <Ago at=change.at /></span>
+                    </li>
+                }
+            }).collect_view()}
+        </ul>
+    }
+}
