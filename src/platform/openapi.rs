@@ -109,6 +109,7 @@ fn fragments() -> Vec<Value> {
         derived(&super::health::openapi()),
         derived(&crate::deployments::server::rest::openapi()),
         crate::storage::item::server::openapi::openapi(),
+        crate::jobs::server::openapi::openapi(),
     ]
 }
 
