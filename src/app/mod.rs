@@ -12,7 +12,8 @@ pub use theme::setting;
 use crate::{
     authentication::ui::{AccountPage, SetupPage, SignInPage},
     deployments::ui as deployments,
-    i18n::{I18nContextProvider, t, use_i18n},
+    i18n::{I18nContextProvider, t, t_string, use_i18n},
+    storage::item::ui::RecordRoutes,
 };
 use frame::Frame;
 use icondata_lu as lu;
@@ -75,6 +76,8 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/jobs") view=crate::jobs::ui::JobsPage />
                         <Route path=path!("/jobs/:id") view=crate::jobs::ui::OneJobPage />
                         <Route path=path!("account") view=AccountPage />
+                        // Takes any first part of an address, so it stands last.
+                        <RecordRoutes />
                     </ParentRoute>
                 </Routes>
             </Router>
@@ -85,19 +88,28 @@ pub fn App() -> impl IntoView {
 /// There is no page at this address.
 #[component]
 pub fn NotFound() -> impl IntoView {
+    view! {
+        <main class="signin">
+            <NotHere />
+        </main>
+    }
+}
+
+/// Says that there is no page at this address, within a page's frame.
+#[component]
+pub fn NotHere() -> impl IntoView {
     let i18n = use_i18n();
     #[cfg(feature = "ssr")]
     if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
     view! {
-        <main class="signin">
-            <div class="empty">
-                <crate::ui::Icon icon=lu::LuAnchor />
-                <h1>{t!(i18n, common.not_found.title)}</h1>
-                <p>{t!(i18n, common.not_found.text)}</p>
-                <a class="button" href="/">{t!(i18n, common.not_found.home)}</a>
-            </div>
-        </main>
+        <Title text=move || t_string!(i18n, common.not_found.title) />
+        <div class="empty">
+            <crate::ui::Icon icon=lu::LuAnchor />
+            <h1>{t!(i18n, common.not_found.title)}</h1>
+            <p>{t!(i18n, common.not_found.text)}</p>
+            <a class="button" href="/">{t!(i18n, common.not_found.home)}</a>
+        </div>
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     },
     error::Error,
     i18n::{Locale, td_string},
+    storage::item::ui::expand_routes,
 };
 use anyhow::Context as _;
 use axum::{
@@ -172,7 +173,7 @@ async fn sweep(state: State) {
 /// When the configured public address is none.
 pub fn router(state: State) -> anyhow::Result<Router> {
     let options = options(state.config.server.address);
-    let routes = generate_route_list(App);
+    let routes = expand_routes(generate_route_list(App));
     let app = Router::<LeptosOptions>::new()
         .route("/api/fn/{*name}", any(server_function))
         .leptos_routes_with_context(&options, routes, || provide_request(None), {

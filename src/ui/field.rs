@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 /// The frame of an input: label above, help and problem below.
 #[component]
-fn FieldFrame(
+pub(super) fn FieldFrame(
     id: String,
     label: Signal<String>,
     required: bool,
@@ -38,7 +38,7 @@ fn FieldFrame(
 }
 
 /// Which texts describe an input to a screen reader.
-fn described_by(
+pub(super) fn described_by(
     id: &str,
     hint: MaybeProp<String>,
     problem: Signal<Option<String>>,

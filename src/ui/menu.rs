@@ -18,9 +18,21 @@ pub fn Menu(
     /// The button shows its label beside the icon.
     #[prop(optional)]
     with_label: bool,
+    /// The button looks like a further chip in a row of filters.
+    #[prop(optional)]
+    as_chip: bool,
+    /// Stays open while something in it is pressed, as a set of choices should.
+    #[prop(optional)]
+    stays: bool,
     /// The items.
     children: ChildrenFn,
 ) -> impl IntoView {
+    let with_label = with_label || as_chip;
+    let class = match (as_chip, with_label) {
+        (true, _) => "chip chip--add",
+        (false, true) => "button button--quiet",
+        (false, false) => "button button--quiet button--icon",
+    };
     let button = NodeRef::<html::Button>::new();
     let popover = NodeRef::<html::Div>::new();
     let open = RwSignal::new(false);
@@ -34,9 +46,9 @@ pub fn Menu(
         <button
             type="button"
             node_ref=button
-            class=if with_label { "button button--quiet" } else { "button button--quiet button--icon" }
+            class=class
             popovertarget=id.clone()
-            aria-haspopup="true"
+            aria-haspopup=if stays { "dialog" } else { "true" }
             aria-expanded=move || if open.get() { "true" } else { "false" }
             aria-label=move || (!with_label).then(|| label.get())
             title=move || (!with_label).then(|| label.get())
@@ -47,8 +59,10 @@ pub fn Menu(
         <div
             node_ref=popover
             id=id
-            class="menu"
+            class=if stays { "menu menu--stays" } else { "menu" }
             popover="auto"
+            role=stays.then_some("dialog")
+            aria-label=move || stays.then(|| label.get())
             on:toggle=move |_| {
                 let shown = popover
                     .get_untracked()
@@ -59,7 +73,7 @@ pub fn Menu(
                 }
             }
             on:click=move |_| {
-                if let Some(popover) = popover.get_untracked() {
+                if let Some(popover) = popover.get_untracked().filter(|_| !stays) {
                     hide(&popover);
                 }
             }

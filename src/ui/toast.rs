@@ -16,12 +16,13 @@ use std::time::Duration;
 const STAYS: Duration = Duration::from_secs(6);
 
 /// One message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Toast {
     number: u32,
     tone: Tone,
     text: String,
     link: Option<(String, String)>,
+    undo: Option<Callback<()>>,
 }
 
 /// The messages that are shown now. Cheap to copy.
@@ -36,29 +37,34 @@ pub struct Toasts {
 impl Toasts {
     /// Tells that something worked.
     pub fn done(self, text: impl Into<String>) {
-        self.push(Tone::Good, text.into(), None);
+        self.push(Tone::Good, text.into(), None, None);
+    }
+
+    /// Tells that something worked, and takes it back on request.
+    pub fn done_with_undo(self, text: impl Into<String>, undo: Callback<()>) {
+        self.push(Tone::Good, text.into(), None, Some(undo));
     }
 
     /// Tells that something was begun, with a link to where it goes on: `(label, address)`.
     pub fn begun(self, text: impl Into<String>, link: (String, String)) {
-        self.push(Tone::Busy, text.into(), Some(link));
+        self.push(Tone::Busy, text.into(), Some(link), None);
     }
 
     /// Tells that something failed, in the error's own words.
     pub fn failed(self, error: &Error) {
-        self.push(Tone::Bad, error.message(self.locale.get_untracked()), None);
+        self.push(Tone::Bad, error.message(self.locale.get_untracked()), None, None);
     }
 
     /// Tells something that failed in words of one's own.
     pub fn warn(self, text: impl Into<String>) {
-        self.push(Tone::Warn, text.into(), None);
+        self.push(Tone::Warn, text.into(), None, None);
     }
 
-    fn push(self, tone: Tone, text: String, link: Option<(String, String)>) {
+    fn push(self, tone: Tone, text: String, link: Option<(String, String)>, undo: Option<Callback<()>>) {
         let number = self.next.get_value();
         self.next.set_value(number + 1);
         self.shown.update(|shown| {
-            shown.push(Toast { number, tone, text, link });
+            shown.push(Toast { number, tone, text, link, undo });
             let surplus = shown.len().saturating_sub(5);
             shown.drain(..surplus);
         });
@@ -105,6 +111,16 @@ pub fn ToastStack() -> impl IntoView {
                     <div class="toast__text">
                         {toast.text.clone()} {toast.link.clone().map(|(label, href)| view! { " " <a class="link" href=href>{label}</a> })}
                     </div>
+                    {toast.undo.map(|undo| view! {
+                        <ActionButton
+                            label=Signal::derive(move || t_string!(i18n, common.undo).to_owned())
+                            look=ButtonLook::Quiet
+                            on_press=Callback::new(move |()| {
+                                toasts.dismiss(toast.number);
+                                undo.run(());
+                            })
+                        />
+                    })}
                     <ActionButton
                         label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
                         icon=icondata_lu::LuX

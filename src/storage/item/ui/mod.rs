@@ -1,1 +1,149 @@
-//! Pages that follow from a description.
+//! Pages that follow from a description: list, form, details, history and import of any entity.
+//!
+//! Nothing here knows a single entity: every page is made from a [`Kind`] and values, so a new entity
+//! has its pages from the start, and the browser loads their code once.
+
+mod address;
+mod columns;
+mod details;
+mod draft;
+mod filters;
+mod form;
+mod history;
+mod import;
+mod list;
+mod value;
+mod work;
+
+use super::{
+    Fields, Kind, RawRecord, Shape,
+    calls::{self, Shown},
+};
+use crate::{
+    app::NotHere,
+    error::{Error, Result},
+    id::Id,
+    storage::entry_by_plural,
+};
+use leptos::prelude::*;
+use leptos_router::{
+    components::{Outlet, ParentRoute, Route},
+    hooks::use_params_map,
+    path,
+};
+use serde_json::Value;
+
+/// The routes of every entity. They take any first part of an address and stand after all others.
+#[component(transparent)]
+pub fn RecordRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
+    view! {
+        <ParentRoute path=path!(":plural") view=Outlet>
+            <Route path=path!("") view=|| view! { <OfKind page=Page::List /> } />
+            <Route path=path!("new") view=|| view! { <OfKind page=Page::New /> } />
+            <Route path=path!("import") view=|| view! { <OfKind page=Page::Import /> } />
+            <Route path=path!(":id") view=|| view! { <OfKind page=Page::Details /> } />
+            <Route path=path!(":id/edit") view=|| view! { <OfKind page=Page::Edit /> } />
+        </ParentRoute>
+    }
+    .into_inner()
+}
+
+/// Puts every entity's own address in place of the open first part, so that the server knows which
+/// addresses are pages and answers all others itself.
+#[cfg(feature = "ssr")]
+pub fn expand_routes(routes: Vec<leptos_axum::AxumRouteListing>) -> Vec<leptos_axum::AxumRouteListing> {
+    const OPEN: &str = "/{plural}";
+    let mut expanded = Vec::new();
+    for route in routes {
+        let Some(rest) = route.path().strip_prefix(OPEN) else {
+            expanded.push(route);
+            continue;
+        };
+        for entry in crate::storage::entries() {
+            let path = format!("/{}{rest}", entry.kind.plural);
+            let methods: Vec<_> = route.methods().collect();
+            expanded.push(leptos_axum::AxumRouteListing::new(path, route.mode().clone(), methods, Vec::new()));
+        }
+    }
+    expanded
+}
+
+/// Which page of an entity.
+#[derive(Clone, Copy, PartialEq)]
+enum Page {
+    List,
+    New,
+    Import,
+    Details,
+    Edit,
+}
+
+/// Finds the entity that the address names, and shows that page of it.
+#[component]
+fn OfKind(page: Page) -> impl IntoView {
+    let params = use_params_map();
+    let plural = Memo::new(move |_| params.with(|params| params.get("plural")).unwrap_or_default());
+    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
+    move || {
+        let Some(entry) = plural.with(|plural| entry_by_plural(plural)) else {
+            return view! { <NotHere /> }.into_any();
+        };
+        let kind = entry.kind;
+        match page {
+            Page::List => view! { <list::ListPage kind /> }.into_any(),
+            Page::New if !kind.read_only => view! { <form::NewPage entry /> }.into_any(),
+            Page::Import if kind.importable => view! { <import::ImportPage kind /> }.into_any(),
+            Page::Details | Page::Edit => match id.get().parse() {
+                Ok(id) if page == Page::Details => view! { <details::DetailsPage kind id /> }.into_any(),
+                Ok(id) if !kind.read_only => view! { <form::EditPage entry id /> }.into_any(),
+                _ => view! { <NotHere /> }.into_any(),
+            },
+            Page::New | Page::Import => view! { <NotHere /> }.into_any(),
+        }
+    }
+}
+
+/// Answers the document with the status of what went wrong, while the server renders it.
+fn answer_with(error: &Error) {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = axum::http::StatusCode::from_u16(error.status())
+    {
+        response.set_status(status);
+    }
+    #[cfg(not(feature = "ssr"))]
+    let _ = error;
+}
+
+/// The field that stands first in a list and leads to the details: the title where it is listed.
+fn leading_field(kind: &Kind) -> &'static str {
+    let first = kind.fields.iter().find(|field| field.listed).map_or(kind.title, |field| field.name);
+    if kind.read_only { first } else { kind.title }
+}
+
+/// What a person calls a record: its title, or the start of its id where it has none.
+fn name_of(kind: &Kind, record: &RawRecord) -> String {
+    match record.item.get(kind.title).and_then(Value::as_str) {
+        Some(title) if !title.is_empty() => title.to_owned(),
+        _ => short(&record.base.id.to_string()),
+    }
+}
+
+/// The end of an id, which tells records apart that were made in the same moment.
+fn short(id: &str) -> String {
+    id.rsplit('-').next().unwrap_or(id).to_owned()
+}
+
+/// One record, live or removed, with the names of what it refers to.
+async fn ask(kind: &'static Kind, id: Id<()>) -> Result<Shown> {
+    calls::get_record(kind.name.to_owned(), id.to_string()).await
+}
+
+/// The fields of a record as a change sends them: without what the system sets.
+fn writable(kind: &Kind, record: &RawRecord) -> Fields {
+    kind.fields
+        .iter()
+        .filter(|field| !field.read_only && !matches!(field.shape, Shape::Secret))
+        .filter_map(|field| record.item.get(field.name).map(|value| (field.name.to_owned(), value.clone())))
+        .collect()
+}

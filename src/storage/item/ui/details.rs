@@ -1,0 +1,292 @@
+//! One record in full: its facts and what can be done with it, and its history.
+
+use super::{
+    super::{Field, Kind, Language, RawRecord, Shape, Tenancy, calls::Shown},
+    history::History,
+    name_of, short,
+    value::{self, Labels, full, reference},
+    work::{Named, Task, Work, WorkQuestion},
+};
+use crate::{
+    app::{refusal, use_session},
+    authentication::policy::Verb,
+    events::{client::use_changes, model::Topic},
+    i18n::{t, t_string, use_i18n},
+    id::Id,
+    storage::User,
+    ui::{
+        ActionButton, Ago, Badge, ButtonLook, LinkButton, Menu, MenuItem, Notice, PageHead, Panel, Skeleton, Tone,
+        Trouble,
+    },
+};
+use icondata_lu as lu;
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+use serde_json::Value;
+
+/// The page of one record.
+#[component]
+pub fn DetailsPage(
+    /// The kind.
+    kind: &'static Kind,
+    /// The record.
+    id: Id<()>,
+) -> impl IntoView {
+    let query = use_query_map();
+    let tab = Memo::new(move |_| query.with(|query| query.get("tab")).unwrap_or_default());
+    let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
+    let found = Resource::new(move || changes.get(), move |_| super::ask(kind, id));
+    let navigate = StoredValue::new_local(use_navigate());
+    let work = Work::on(kind, move |task, _| {
+        let ended = task == Task::Purge || (task == Task::Remove && kind.read_only);
+        if !ended {
+            // A removed record stays in sight, so that it can be restored.
+            return found.refetch();
+        }
+        let address = format!("/{}", kind.plural);
+        navigate.with_value(|navigate| navigate(&address, NavigateOptions::default()));
+    });
+    view! {
+        <Transition fallback=|| view! { <Skeleton rows=6 /> }>
+            {move || found.get().map(|answer| match answer {
+                Ok(found) => view! { <Details kind found tab work /> }.into_any(),
+                Err(error) => {
+                    super::answer_with(&error);
+                    let retry = Callback::new(move |()| found.refetch());
+                    view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
+                }
+            })}
+        </Transition>
+        <WorkQuestion work />
+    }
+}
+
+#[component]
+fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> impl IntoView {
+    let i18n = use_i18n();
+    let Shown { record, labels } = found;
+    let id = record.base.id;
+    let name = name_of(kind, &record);
+    let named: Named = (id, name.clone());
+    let labels = StoredValue::new(labels);
+    let record = StoredValue::new(record);
+    let (is_removed, is_enabled, changed) =
+        record.with_value(|record| (record.base.deleted_at.is_some(), record.base.enabled, record.base.updated_at));
+    let is_own = kind.name == "login" && use_session().is_some_and(|session| session.login.cast() == id);
+    let to_tab = move |name: &str| format!("/{}/{id}?tab={name}", kind.plural);
+    let is_history = move || tab.with(|tab| tab == "history");
+    view! {
+        <nav class="crumbs" aria-label=move || t_string!(i18n, records.page.crumbs)>
+            <a href=format!("/{}", kind.plural)>{move || (kind.many)(i18n.get_locale())}</a>
+        </nav>
+        <PageHead
+            title=Signal::stored(name)
+            line=ViewFn::from(move || view! {
+                {is_removed.then(|| view! {
+                    <Badge
+                        tone=Tone::Warn
+                        icon=lu::LuTrash2
+                        label=Signal::derive(move || t_string!(i18n, records.page.removed).to_owned())
+                    />
+                    " "
+                })}
+                {(!is_enabled).then(|| view! {
+                    <Badge
+                        tone=Tone::Idle
+                        icon=lu::LuCircleOff
+                        label=Signal::derive(move || t_string!(i18n, records.page.disabled).to_owned())
+                    />
+                    " "
+                })}
+                {is_own.then(|| view! {
+                    <Badge
+                        tone=Tone::Busy
+                        icon=lu::LuMapPin
+                        label=Signal::derive(move || t_string!(i18n, records.page.own_login).to_owned())
+                    />
+                    " "
+                })}
+                {(kind.one)(i18n.get_locale())} " · " {t!(i18n, records.page.changed)} " " <Ago at=changed />
+            })
+        >
+            <DetailActions kind named is_removed is_enabled work />
+        </PageHead>
+        {is_removed.then(|| view! { <Notice tone=Tone::Warn>{t!(i18n, records.page.removed_notice)}</Notice> })}
+        {(!kind.read_only).then(|| view! {
+            <nav class="tabs" aria-label=move || t_string!(i18n, records.page.tabs)>
+                <a href=to_tab("overview") data-noscroll aria-current=move || (!is_history()).then_some("page")>
+                    {t!(i18n, records.page.overview)}
+                </a>
+                <a href=to_tab("history") data-noscroll aria-current=move || is_history().then_some("page")>
+                    {t!(i18n, records.page.history)}
+                </a>
+            </nav>
+        })}
+        {move || if is_history() && !kind.read_only {
+            view! { <History kind id labels=labels.get_value() /> }.into_any()
+        } else {
+            record.with_value(|record| view! { <Overview kind record=record.clone() labels=labels.get_value() /> }.into_any())
+        }}
+    }
+}
+
+#[component]
+fn DetailActions(kind: &'static Kind, named: Named, is_removed: bool, is_enabled: bool, work: Work) -> impl IntoView {
+    let i18n = use_i18n();
+    let may_update = refusal(Verb::Update, kind.name);
+    let may_remove = refusal(Verb::Remove, kind.name);
+    let id = named.0;
+    let named = StoredValue::new(named);
+    let start = move |task: Task| Callback::new(move |()| work.start(task, vec![named.get_value()]));
+    if is_removed {
+        return view! {
+            <ActionButton
+                label=Signal::derive(move || t_string!(i18n, records.page.purge).to_owned())
+                icon=lu::LuTrash2
+                look=ButtonLook::Danger
+                refused=may_remove
+                on_press=start(Task::Purge)
+            />
+            <ActionButton
+                label=Signal::derive(move || t_string!(i18n, common.restore).to_owned())
+                icon=lu::LuUndo2
+                look=ButtonLook::Primary
+                refused=may_remove
+                busy=work.busy()
+                on_press=start(Task::Restore)
+            />
+        }
+        .into_any();
+    }
+    if kind.read_only {
+        return view! {
+            <ActionButton
+                label=Signal::derive(move || t_string!(i18n, records.page.end).to_owned())
+                icon=lu::LuLogOut
+                look=ButtonLook::Danger
+                refused=may_remove
+                on_press=start(Task::Remove)
+            />
+        }
+        .into_any();
+    }
+    view! {
+        <LinkButton
+            href=format!("/{}/{id}/edit", kind.plural)
+            label=Signal::derive(move || t_string!(i18n, common.edit).to_owned())
+            icon=lu::LuPencil
+            look=ButtonLook::Primary
+            refused=may_update
+        />
+        <Menu
+            id="record-actions"
+            label=Signal::derive(move || t_string!(i18n, common.more).to_owned())
+            icon=lu::LuEllipsis
+        >
+            <MenuItem
+                label=Signal::derive(move || {
+                    if is_enabled { t_string!(i18n, records.page.disable) } else { t_string!(i18n, records.page.enable) }
+                        .to_owned()
+                })
+                icon=if is_enabled { lu::LuPowerOff } else { lu::LuPower }
+                refused=may_update
+                on_press=start(if is_enabled { Task::Disable } else { Task::Enable })
+            />
+            <hr />
+            <MenuItem
+                label=Signal::derive(move || format!("{}…", t_string!(i18n, common.remove)))
+                icon=lu::LuTrash2
+                danger=true
+                refused=may_remove
+                on_press=start(Task::Remove)
+            />
+        </Menu>
+    }
+    .into_any()
+}
+
+#[component]
+fn Overview(kind: &'static Kind, record: RawRecord, labels: Labels) -> impl IntoView {
+    let i18n = use_i18n();
+    let labels = Signal::stored(labels);
+    let is_platform = use_session().is_some_and(|session| session.is_platform());
+    let (long, short_ones): (Vec<&'static Field>, Vec<&'static Field>) = kind
+        .fields
+        .iter()
+        .filter(|field| !matches!(field.shape, Shape::Secret))
+        .partition(|field| matches!(field.shape, Shape::Lines { language: Language::Yaml, .. }));
+    let value_of = |name: &str| record.item.get(name).cloned().unwrap_or(Value::Null);
+    let facts = short_ones
+        .into_iter()
+        .map(|field| {
+            view! {
+                <dt>{move || (field.label)(i18n.get_locale())}</dt>
+                <dd>{full(field, &value_of(field.name), labels)}</dd>
+            }
+        })
+        .collect_view();
+    let texts = long
+        .into_iter()
+        .filter(|field| !value_of(field.name).is_null())
+        .map(|field| {
+            let text = full(field, &value_of(field.name), labels);
+            view! {
+                <Panel title=Signal::derive(move || (field.label)(i18n.get_locale()).to_owned())>{text}</Panel>
+            }
+        })
+        .collect_view();
+    let base = record.base.clone();
+    let whose = (kind.tenancy == Tenancy::PerCustomer && is_platform).then(|| {
+        view! {
+            <dt>{t!(i18n, records.page.customer)}</dt>
+            <dd>
+                {match base.customer {
+                    Some(customer) => reference("customer", customer.to_string(), labels),
+                    None => view! { {t!(i18n, records.page.platform)} }.into_any(),
+                }}
+            </dd>
+        }
+    });
+    let by = move |person: Option<Id<User>>| match person {
+        Some(person) => view! { " · " {value::reference("user", person.to_string(), labels)} }.into_any(),
+        None => view! { " · " {t!(i18n, records.page.system)} }.into_any(),
+    };
+    view! {
+        <div class="record">
+            <Panel title=Signal::derive(move || t_string!(i18n, records.page.facts).to_owned())>
+                <dl class="facts panel__body">{facts}</dl>
+            </Panel>
+            <Panel title=Signal::derive(move || t_string!(i18n, records.page.record).to_owned())>
+                <dl class="facts panel__body">
+                    {whose}
+                    {(!kind.read_only).then(|| view! {
+                        <dt>{t!(i18n, records.page.state)}</dt>
+                        <dd>
+                            {move || if base.enabled {
+                                t_string!(i18n, records.page.enabled)
+                            } else {
+                                t_string!(i18n, records.page.disabled)
+                            }}
+                        </dd>
+                        <dt>{t!(i18n, records.page.created_at)}</dt>
+                        <dd><Ago at=base.created_at />{by(base.created_by)}</dd>
+                        <dt>{t!(i18n, records.page.updated_at)}</dt>
+                        <dd><Ago at=base.updated_at />{by(base.updated_by)}</dd>
+                        {base.deleted_at.map(|at| view! {
+                            <dt>{t!(i18n, records.page.removed)}</dt>
+                            <dd><Ago at /></dd>
+                        })}
+                        <dt>{t!(i18n, records.page.revision)}</dt>
+                        <dd class="number">{base.revision}</dd>
+                    })}
+                    <dt>"ID"</dt>
+                    <dd class="mono" title=short(&base.id.to_string())>{base.id.to_string()}</dd>
+                </dl>
+            </Panel>
+            <div class="record__wide">{texts}</div>
+        </div>
+    }
+}

@@ -1,0 +1,684 @@
+//! The list of a kind: searched, filtered, sorted and paged by the server, live.
+
+use super::{
+    super::{Kind, Page, Query, RawRecord, calls},
+    address::{ListView, PAGE_SIZES},
+    columns::{Column, ColumnChoice, Columns, Shows},
+    filters::Filters,
+    leading_field, name_of,
+    value::{self, Labels},
+    work::{Named, Task, Work, WorkQuestion},
+};
+use crate::{
+    app::{refusal, use_session},
+    authentication::policy::Verb,
+    error::Result,
+    events::{client::use_changes, model::Topic},
+    i18n::{t, t_string, use_i18n},
+    id::Id,
+    time::Timestamp,
+    ui::{
+        ActionButton, Ago, Badge, ButtonLook, Empty, Icon, LinkButton, Menu, MenuItem, MenuLink, Notice, PageHead,
+        Skeleton, Tone, Trouble,
+    },
+};
+use icondata_lu as lu;
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Everything a list's parts share; cheap to copy.
+#[derive(Clone, Copy)]
+struct List {
+    kind: &'static Kind,
+    view: Memo<ListView>,
+    columns: Columns,
+    labels: Signal<Labels>,
+    selected: RwSignal<BTreeMap<Id<()>, String>>,
+    work: Work,
+}
+
+/// An answer beside its question, so that an older one is not taken for it.
+type Answer = (Query, Result<Page>);
+
+/// What the list knows now: the newest good answer, and what went wrong since.
+#[derive(Clone, PartialEq)]
+struct Known {
+    query: Query,
+    page: Option<Page>,
+    error: Option<crate::error::Error>,
+}
+
+/// How the list looks.
+#[derive(Clone, Copy, PartialEq)]
+enum Look {
+    Trouble,
+    Empty,
+    NothingFound,
+    Filled,
+}
+
+/// The page of a list.
+#[component]
+pub fn ListPage(
+    /// The kind.
+    kind: &'static Kind,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let params = use_query_map();
+    let view = Memo::new(move |_| params.with(|params| ListView::read(kind, params)));
+    let columns = Columns::of(kind);
+    let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
+    let query = Memo::new(move |_| view.with(|view| view.query(columns.fields(kind))));
+    let found = Resource::new(
+        move || (query.get(), changes.get()),
+        move |(query, _)| async move {
+            let answer = calls::find_records(kind.name.to_owned(), query.clone()).await;
+            (query, answer)
+        },
+    );
+    let labels = RwSignal::new(Labels::new());
+    let selected = RwSignal::new(BTreeMap::new());
+    let work = Work::on(kind, move |_, done| {
+        selected.update(|selected| selected.retain(|id, _| done.iter().all(|(gone, _)| gone != id)));
+        found.refetch();
+    });
+    let list = List { kind, view, columns, labels: labels.into(), selected, work };
+    view! {
+        <PageHead
+            title=Signal::derive(move || (kind.many)(i18n.get_locale()).to_owned())
+            line=ViewFn::from(move || view! {
+                <Transition fallback=move || t!(i18n, common.loading)>{move || found.get().map(|answer| count_line(list, &answer))}</Transition>
+            })
+        >
+            {kind.importable.then(|| view! {
+                <LinkButton
+                    href=format!("/{}/import", kind.plural)
+                    label=Signal::derive(move || t_string!(i18n, records.page.import).to_owned())
+                    icon=lu::LuUpload
+                    refused=refusal(Verb::Create, kind.name)
+                />
+            })}
+            {(!kind.read_only).then(|| view! { <NewButton kind /> })}
+        </PageHead>
+        <Filters kind view labels=list.labels>
+            <ColumnChoice columns />
+            <Menu
+                id="export"
+                label=Signal::derive(move || t_string!(i18n, common.list.export).to_owned())
+                icon=lu::LuDownload
+                with_label=true
+            >
+                <MenuLink
+                    label=Signal::derive(|| "CSV".to_owned())
+                    icon=lu::LuFileSpreadsheet
+                    href=Signal::derive(move || view.with(|view| view.export("csv")))
+                    download=true
+                />
+                <MenuLink
+                    label=Signal::derive(|| "JSON".to_owned())
+                    icon=lu::LuFileJson
+                    href=Signal::derive(move || view.with(|view| view.export("json")))
+                    download=true
+                />
+            </Menu>
+        </Filters>
+        <Transition fallback=|| view! { <Skeleton rows=8 /> }>
+            <Found list found labels />
+        </Transition>
+        <BulkBar list />
+        <WorkQuestion work />
+    }
+}
+
+#[component]
+fn NewButton(kind: &'static Kind) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        <LinkButton
+            href=format!("/{}/new", kind.plural)
+            label=Signal::derive(move || {
+                t_string!(i18n, records.page.new, what = (kind.one)(i18n.get_locale()).to_lowercase())
+            })
+            icon=lu::LuPlus
+            look=ButtonLook::Primary
+            refused=refusal(Verb::Create, kind.name)
+        />
+    }
+}
+
+/// "46 machines", or what stands in for it.
+fn count_line(list: List, answer: &Answer) -> String {
+    let i18n = use_i18n();
+    let locale = i18n.get_locale();
+    let kind = list.kind;
+    match &answer.1 {
+        Ok(page) => {
+            let what = if page.total == 1 { (kind.one)(locale) } else { (kind.many)(locale) }.to_lowercase();
+            let count = format!("{} {what}", page.total);
+            match list.view.with(|view| (view.deleted, view.is_narrowed())) {
+                (true, _) => t_string!(i18n, records.page.count_removed, count = count),
+                (false, true) => t_string!(i18n, records.page.count_found, count = count),
+                (false, false) => count,
+            }
+        }
+        Err(_) => "–".to_owned(),
+    }
+}
+
+/// What was found, in the look that fits.
+#[component]
+fn Found(list: List, found: Resource<Answer>, labels: RwSignal<Labels>) -> impl IntoView {
+    let i18n = use_i18n();
+    let List { kind, view, .. } = list;
+    let known = Memo::new(move |before: Option<&Option<Known>>| {
+        let (query, answer) = found.get()?;
+        Some(match answer {
+            Ok(page) => Known { query, page: Some(page), error: None },
+            Err(error) => {
+                // The last good answer stays in sight, but only as the answer to the same question.
+                let before = before.and_then(Option::as_ref).filter(|before| before.query == query);
+                Known { query, page: before.and_then(|before| before.page.clone()), error: Some(error) }
+            }
+        })
+    });
+    let look = Memo::new(move |_| {
+        known.with(|known| {
+            known.as_ref().map(|known| match &known.page {
+                None => Look::Trouble,
+                Some(page) if !page.items.is_empty() => Look::Filled,
+                Some(_) if view.with(ListView::is_narrowed) => Look::NothingFound,
+                Some(_) => Look::Empty,
+            })
+        })
+    });
+    let error = Memo::new(move |_| known.with(|known| known.as_ref().and_then(|known| known.error.clone())));
+    let page = Memo::new(move |_| known.with(|known| known.as_ref().and_then(|known| known.page.clone())));
+    let retry = Callback::new(move |()| found.refetch());
+    // When the rows in sight were read; known once the browser runs.
+    let read_at = RwSignal::new(None::<Timestamp>);
+    Effect::new(move || {
+        if let Some(page) = page.get() {
+            labels.update(|known| known.extend(page.labels));
+            #[cfg(any(feature = "hydrate", feature = "ssr"))]
+            read_at.set(Some(Timestamp::now()));
+        }
+    });
+    // The first rendering needs the names before any effect runs.
+    let names = Signal::derive(move || {
+        let mut names = labels.get();
+        page.with(|page| names.extend(page.iter().flat_map(|page| page.labels.clone())));
+        names
+    });
+    let list = List { labels: names, ..list };
+    view! {
+        {move || {
+            let failed = error.get();
+            if let Some(error) = &failed {
+                super::answer_with(error);
+            }
+            (failed.is_some() && look.get() != Some(Look::Trouble)).then(|| view! {
+                <Notice tone=Tone::Bad>
+                    {failed.map(|error| error.message(i18n.get_locale()))} " "
+                    {move || read_at.get().map(|at| view! {
+                        <span class="soft">{t!(i18n, records.page.last_read)} " " <Ago at /></span>
+                    })}
+                    <ActionButton
+                        label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                        look=ButtonLook::Quiet
+                        on_press=retry
+                    />
+                </Notice>
+            })
+        }}
+        {move || match look.get() {
+            None => ().into_any(),
+            Some(Look::Trouble) => match error.get() {
+                Some(error) => view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any(),
+                None => ().into_any(),
+            },
+            Some(Look::Empty) => view! {
+                <Empty icon=icon_of(kind) text=Signal::derive(move || (kind.empty)(i18n.get_locale()).to_owned())>
+                    {(!kind.read_only).then(|| view! { <NewButton kind /> })}
+                </Empty>
+            }
+            .into_any(),
+            Some(Look::NothingFound) => view! {
+                <Empty
+                    icon=lu::LuSearchX
+                    text=Signal::derive(move || t_string!(i18n, common.list.nothing_found).to_owned())
+                >
+                    <LinkButton
+                        href=Signal::derive(move || view.with(|view| view.cleared().address()))
+                        label=Signal::derive(move || t_string!(i18n, common.list.clear_filters).to_owned())
+                    />
+                </Empty>
+            }
+            .into_any(),
+            Some(Look::Filled) => view! {
+                <Table list page />
+                <Pages list page />
+            }
+            .into_any(),
+        }}
+    }
+}
+
+/// The icon of an empty list.
+fn icon_of(kind: &Kind) -> icondata_core::Icon {
+    if kind.read_only { lu::LuInbox } else { lu::LuFilePlus2 }
+}
+
+#[component]
+fn Table(list: List, page: Memo<Option<Page>>) -> impl IntoView {
+    let i18n = use_i18n();
+    let List { kind, view, columns, selected, .. } = list;
+    let rows = move || page.with(|page| page.as_ref().map(|page| page.items.clone()).unwrap_or_default());
+    let on_page = move || {
+        page.with(|page| {
+            page.iter()
+                .flat_map(|page| &page.items)
+                .map(|record| (record.base.id, name_of(kind, record)))
+                .collect::<Vec<Named>>()
+        })
+    };
+    let all_selected = move || {
+        let on_page = on_page();
+        !on_page.is_empty() && selected.with(|selected| on_page.iter().all(|(id, _)| selected.contains_key(id)))
+    };
+    let head = move |column: Column| {
+        let label = move || (column.label)(i18n.get_locale());
+        if !column.is_sortable() {
+            return view! { <th scope="col">{label}</th> }.into_any();
+        }
+        let sorted = move || view.with(|view| view.sorted_by(column.name));
+        view! {
+            <th
+                scope="col"
+                aria-sort=move || sorted().map(|descending| if descending { "descending" } else { "ascending" })
+            >
+                <a href=move || view.with(|view| view.sort_on(column.name).address()) data-noscroll>
+                    {label}
+                    {move || sorted().map(|descending| view! {
+                        <Icon icon=if descending { lu::LuArrowDown } else { lu::LuArrowUp } />
+                    })}
+                </a>
+            </th>
+        }
+        .into_any()
+    };
+    view! {
+        <div class="table-wrap">
+            <table class="table records" aria-label=move || (kind.many)(i18n.get_locale())>
+                <thead>
+                    <tr>
+                        <th class="table__check">
+                            <input
+                                type="checkbox"
+                                aria-label=move || t_string!(i18n, common.list.select_all)
+                                prop:checked=all_selected
+                                on:change=move |event| {
+                                    let on = event_target_checked(&event);
+                                    selected.update(|selected| {
+                                        for (id, name) in on_page() {
+                                            if on {
+                                                selected.insert(id, name);
+                                            } else {
+                                                selected.remove(&id);
+                                            }
+                                        }
+                                    });
+                                }
+                            />
+                        </th>
+                        {move || columns.shown.get().into_iter().map(head).collect_view()}
+                        <th class="table__actions">
+                            <span class="visually-hidden">{t!(i18n, common.list.actions)}</span>
+                        </th>
+                    </tr>
+                </thead>
+                <tbody>
+                    <For each=rows key=|record| (record.base.id, record.base.revision, record.item.keys().cloned().collect::<Vec<_>>()) let:record>
+                        <Row list record />
+                    </For>
+                </tbody>
+            </table>
+        </div>
+    }
+}
+
+#[component]
+fn Row(list: List, record: RawRecord) -> impl IntoView {
+    let i18n = use_i18n();
+    let List { kind, columns, selected, labels, .. } = list;
+    let id = record.base.id;
+    let name = name_of(kind, &record);
+    let is_selected = move || selected.with(|selected| selected.contains_key(&id));
+    let lead = leading_field(kind);
+    let is_own = kind.name == "login" && use_session().is_some_and(|session| session.login.cast() == id);
+    let is_off = !record.base.enabled;
+    let record = StoredValue::new(record);
+    let cells = move || {
+        columns
+            .shown
+            .get()
+            .into_iter()
+            .map(|column| {
+                if column.name == lead {
+                    return view! {
+                        <td class="table__name">
+                            {record.with_value(|record| lead_link(list, record))}
+                            {is_off.then(|| view! {
+                                <Badge
+                                    tone=Tone::Idle
+                                    icon=lu::LuCircleOff
+                                    label=Signal::derive(move || t_string!(i18n, records.page.disabled).to_owned())
+                                />
+                            })}
+                            {is_own.then(|| view! {
+                                <Badge
+                                    tone=Tone::Busy
+                                    icon=lu::LuMapPin
+                                    label=Signal::derive(move || t_string!(i18n, records.page.own_login).to_owned())
+                                />
+                            })}
+                        </td>
+                    }
+                    .into_any();
+                }
+                let shown = record.with_value(|record| cell(column, record, labels));
+                view! { <td data-label=move || (column.label)(i18n.get_locale())>{shown}</td> }.into_any()
+            })
+            .collect_view()
+    };
+    let select_label = name.clone();
+    let named: Named = (id, name.clone());
+    view! {
+        <tr aria-selected=move || if is_selected() { "true" } else { "false" }>
+            <td class="table__check">
+                <input
+                    type="checkbox"
+                    aria-label=move || t_string!(i18n, common.list.select, name = select_label.clone())
+                    prop:checked=is_selected
+                    on:change=move |event| {
+                        let on = event_target_checked(&event);
+                        selected.update(|selected| {
+                            if on {
+                                selected.insert(id, name.clone());
+                            } else {
+                                selected.remove(&id);
+                            }
+                        });
+                    }
+                />
+            </td>
+            {cells}
+            <td class="table__actions">
+                <RowActions list named is_off />
+            </td>
+        </tr>
+    }
+}
+
+/// The first cell's content: what the record is called, leading to its details.
+fn lead_link(list: List, record: &RawRecord) -> AnyView {
+    let kind = list.kind;
+    let lead = leading_field(kind);
+    let address = format!("/{}/{}", kind.plural, record.base.id);
+    let text = record.item.get(lead).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let fallback = name_of(kind, record);
+    let is_reference = kind.field(lead).is_some_and(|field| matches!(field.shape, super::super::Shape::Reference(_)));
+    let labels = list.labels;
+    let shown = move || match (is_reference, text.is_empty()) {
+        (_, true) => fallback.clone(),
+        (true, _) => labels.with(|labels| labels.get(&text).cloned()).unwrap_or_else(|| super::short(&text)),
+        (false, _) => text.clone(),
+    };
+    view! { <a class="records__lead" href=address>{shown}</a> }.into_any()
+}
+
+fn cell(column: Column, record: &RawRecord, labels: Signal<Labels>) -> AnyView {
+    let i18n = use_i18n();
+    let base = &record.base;
+    match column.shows {
+        Shows::Field(field) => value::cell(field, record.item.get(field.name).unwrap_or(&Value::Null), labels),
+        Shows::Customer => match base.customer {
+            Some(customer) => value::reference("customer", customer.to_string(), labels),
+            None => view! { <span class="soft">{t!(i18n, records.page.platform)}</span> }.into_any(),
+        },
+        Shows::Enabled => {
+            let on = base.enabled;
+            view! {
+                {move || if on { t_string!(i18n, records.page.enabled) } else { t_string!(i18n, records.page.disabled) }}
+            }
+            .into_any()
+        }
+        Shows::Created => view! { <span class="soft"><Ago at=base.created_at /></span> }.into_any(),
+        Shows::Changed => view! { <span class="soft"><Ago at=base.updated_at /></span> }.into_any(),
+    }
+}
+
+#[component]
+fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
+    let i18n = use_i18n();
+    let List { kind, view, work, .. } = list;
+    let (id, name) = named.clone();
+    let may_update = refusal(Verb::Update, kind.name);
+    let may_remove = refusal(Verb::Remove, kind.name);
+    let named = StoredValue::new(named);
+    let start = move |task: Task| Callback::new(move |()| work.start(task, vec![named.get_value()]));
+    let name = StoredValue::new(name);
+    let of = move |verb: &str| format!("{verb} {}", name.get_value());
+    if view.with_untracked(|view| view.deleted) {
+        return view! {
+            <ActionButton
+                label=Signal::derive(move || of(t_string!(i18n, common.restore)))
+                icon=lu::LuUndo2
+                look=ButtonLook::Icon
+                refused=may_remove
+                on_press=start(Task::Restore)
+            />
+            <ActionButton
+                label=Signal::derive(move || of(t_string!(i18n, records.page.purge)))
+                icon=lu::LuTrash2
+                look=ButtonLook::Icon
+                refused=may_remove
+                on_press=start(Task::Purge)
+            />
+        }
+        .into_any();
+    }
+    if kind.read_only {
+        return view! {
+            <ActionButton
+                label=Signal::derive(move || of(t_string!(i18n, records.page.end)))
+                icon=lu::LuLogOut
+                look=ButtonLook::Icon
+                refused=may_remove
+                on_press=start(Task::Remove)
+            />
+        }
+        .into_any();
+    }
+    let edit = format!("/{}/{id}/edit", kind.plural);
+    let history = format!("/{}/{id}?tab=history", kind.plural);
+    view! {
+        <LinkButton
+            href=edit
+            label=Signal::derive(move || of(t_string!(i18n, common.edit)))
+            icon=lu::LuPencil
+            look=ButtonLook::Icon
+            refused=may_update
+        />
+        <Menu
+            id=format!("row-{id}")
+            label=Signal::derive(move || of(t_string!(i18n, common.more)))
+            icon=lu::LuEllipsis
+        >
+            <MenuLink
+                label=Signal::derive(move || t_string!(i18n, records.page.history).to_owned())
+                icon=lu::LuHistory
+                href=history.clone()
+            />
+            <MenuItem
+                label=Signal::derive(move || {
+                    if is_off { t_string!(i18n, records.page.enable) } else { t_string!(i18n, records.page.disable) }.to_owned()
+                })
+                icon=if is_off { lu::LuPower } else { lu::LuPowerOff }
+                refused=may_update
+                on_press=start(if is_off { Task::Enable } else { Task::Disable })
+            />
+            <hr />
+            <MenuItem
+                label=Signal::derive(move || format!("{}…", t_string!(i18n, common.remove)))
+                icon=lu::LuTrash2
+                danger=true
+                refused=may_remove
+                on_press=start(Task::Remove)
+            />
+        </Menu>
+    }
+    .into_any()
+}
+
+/// Which records of how many are shown, and the way to the others.
+#[component]
+fn Pages(list: List, page: Memo<Option<Page>>) -> impl IntoView {
+    let i18n = use_i18n();
+    let view = list.view;
+    let navigate = StoredValue::new_local(use_navigate());
+    let range = move || {
+        page.with(|page| {
+            page.as_ref().map(|page| {
+                let before = u64::from(page.page - 1) * u64::from(page.per_page);
+                (before + 1, before + page.items.len() as u64, page.total)
+            })
+        })
+        .unwrap_or_default()
+    };
+    let last = move || range().1 >= range().2;
+    let no_page =
+        move |none: bool| Signal::derive(move || none.then(|| t_string!(i18n, records.page.no_page).to_owned()));
+    let is_first = move || view.with(|view| view.page <= 1);
+    view! {
+        <nav class="pages" aria-label=move || t_string!(i18n, records.page.pages)>
+            <span class="number">
+                {move || {
+                    let (from, to, total) = range();
+                    t_string!(
+                        i18n, common.list.range, from = from.to_string(), to = to.to_string(), total = total.to_string()
+                    )
+                }}
+            </span>
+            <select
+                class="input"
+                aria-label=move || t_string!(i18n, records.page.page_size)
+                prop:value=move || view.with(|view| view.per_page.to_string())
+                on:change=move |event| {
+                    if let Ok(size) = event_target_value(&event).parse() {
+                        let next = view.get_untracked().sized(size).address();
+                        let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
+                        navigate.with_value(|navigate| navigate(&next, options));
+                    }
+                }
+            >
+                {PAGE_SIZES.map(|size| view! {
+                    <option value=size.to_string() selected=move || view.with(|view| view.per_page == size)>
+                        {move || t_string!(i18n, common.list.per_page, count = size.to_string())}
+                    </option>
+                })}
+            </select>
+            {move || {
+                let page = view.with(|view| view.page);
+                view! {
+                    <LinkButton
+                        href=view.with(|view| view.on_page(page.saturating_sub(1).max(1)).address())
+                        label=Signal::derive(move || t_string!(i18n, common.list.previous).to_owned())
+                        icon=lu::LuChevronLeft
+                        look=ButtonLook::Icon
+                        refused=no_page(is_first())
+                    />
+                    <LinkButton
+                        href=view.with(|view| view.on_page(page + 1).address())
+                        label=Signal::derive(move || t_string!(i18n, common.list.next).to_owned())
+                        icon=lu::LuChevronRight
+                        look=ButtonLook::Icon
+                        refused=no_page(last())
+                    />
+                }
+            }}
+        </nav>
+    }
+}
+
+/// What can be done with the selected records: which and how many, and the actions.
+#[component]
+fn BulkBar(list: List) -> impl IntoView {
+    let i18n = use_i18n();
+    let List { kind, view, selected, work, .. } = list;
+    let named = move || {
+        selected.with_untracked(|selected| selected.iter().map(|(id, name)| (*id, name.clone())).collect::<Vec<_>>())
+    };
+    let may_update = refusal(Verb::Update, kind.name);
+    let may_remove = refusal(Verb::Remove, kind.name);
+    let is_any = Memo::new(move |_| selected.with(|selected| !selected.is_empty()));
+    let deleted = Memo::new(move |_| view.with(|view| view.deleted));
+    // Live and removed records are different things to act on.
+    Effect::watch(move || deleted.get(), move |_, _, _| selected.update(BTreeMap::clear), false);
+    let button = move |task: Task, label: Signal<String>, icon: icondata_core::Icon| {
+        let refused = if matches!(task, Task::Enable | Task::Disable) { may_update } else { may_remove };
+        let danger = matches!(task, Task::Remove | Task::Purge);
+        view! {
+            <ActionButton
+                label
+                icon=Signal::stored(icon)
+                look=if danger { ButtonLook::Danger } else { ButtonLook::Plain }
+                refused
+                busy=work.busy()
+                on_press=Callback::new(move |()| work.start(task, named()))
+            />
+        }
+    };
+    let actions = move || {
+        let text = |words: &'static str| Signal::stored(words.to_owned());
+        if deleted.get() {
+            view! {
+                {button(Task::Restore, text(t_string!(i18n, common.restore)), lu::LuUndo2)}
+                {button(Task::Purge, text(t_string!(i18n, records.page.purge)), lu::LuTrash2)}
+            }
+            .into_any()
+        } else if kind.read_only {
+            button(Task::Remove, text(t_string!(i18n, records.page.end)), lu::LuLogOut).into_any()
+        } else {
+            view! {
+                {button(Task::Enable, text(t_string!(i18n, records.page.enable)), lu::LuPower)}
+                {button(Task::Disable, text(t_string!(i18n, records.page.disable)), lu::LuPowerOff)}
+                {button(Task::Remove, text(t_string!(i18n, common.remove)), lu::LuTrash2)}
+            }
+            .into_any()
+        }
+    };
+    view! {
+        <Show when=move || is_any.get()>
+            <section class="bulk" aria-label=move || t_string!(i18n, records.page.selection)>
+                <strong class="number" role="status">
+                    {move || t_string!(i18n, common.list.selected, count = selected.with(BTreeMap::len).to_string())}
+                </strong>
+                <span class="bulk__names">
+                    {move || selected.with(|selected| selected.values().take(5).cloned().collect::<Vec<_>>().join(", "))}
+                </span>
+                {actions}
+                <ActionButton
+                    label=Signal::derive(move || t_string!(i18n, common.list.clear).to_owned())
+                    icon=lu::LuX
+                    look=ButtonLook::Icon
+                    on_press=Callback::new(move |()| selected.update(BTreeMap::clear))
+                />
+            </section>
+        </Show>
+    }
+}
