@@ -10,6 +10,7 @@ use super::{
 use crate::{
     app::{refusal, use_session},
     authentication::policy::Verb,
+    error::Result,
     events::{client::use_changes, model::Topic},
     i18n::{t, t_string, use_i18n},
     id::Id,
@@ -51,16 +52,25 @@ pub fn DetailsPage(
     });
     view! {
         <Transition fallback=|| view! { <Skeleton rows=6 /> }>
-            {move || found.get().map(|answer| match answer {
-                Ok(found) => view! { <Details kind found tab work /> }.into_any(),
-                Err(error) => {
-                    super::answer_with(&error);
-                    let retry = Callback::new(move |()| found.refetch());
-                    view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
-                }
-            })}
+            <Answer kind found tab work />
         </Transition>
         <WorkQuestion work />
+    }
+}
+
+/// The record, or what went wrong; made anew only when it is another than before.
+#[component]
+fn Answer(kind: &'static Kind, found: Resource<Result<Shown>>, tab: Memo<String>, work: Work) -> impl IntoView {
+    let answer = Memo::new(move |_| found.get());
+    move || {
+        answer.get().map(|answer| match answer {
+            Ok(found) => view! { <Details kind found tab work /> }.into_any(),
+            Err(error) => {
+                super::answer_with(&error);
+                let retry = Callback::new(move |()| found.refetch());
+                view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
+            }
+        })
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::{
     super::{Check, Entry, Field, Fields, RawRecord, Shape, check},
-    value::{Labels, plain},
+    value::Labels,
 };
 use crate::{error::Problem, i18n::Locale, ui::Pick};
 use leptos::prelude::*;
@@ -77,6 +77,9 @@ impl Draft {
             refused: RwSignal::new(Vec::new()),
         };
         draft.stands.set(untrack(|| draft.written()));
+        if record.is_some() {
+            draft.find_followed();
+        }
         draft
     }
 
@@ -156,7 +159,7 @@ impl Draft {
 
     /// Every problem of the values as they stand, shown or not.
     pub fn problems(self, locale: Locale) -> Vec<Problem> {
-        self.checked(locale).1.into_iter().map(|(problem, _)| problem).collect()
+        self.checked(locale).into_iter().map(|(problem, _)| problem).collect()
     }
 
     /// The problems to show, by field.
@@ -171,7 +174,7 @@ impl Draft {
             }
         });
         let visited = self.visited.get();
-        for (problem, at_once) in self.checked(locale).1 {
+        for (problem, at_once) in self.checked(locale) {
             if at_once || visited.contains(&problem.field) {
                 shown.entry(problem.field).or_insert(problem.message);
             }
@@ -179,29 +182,57 @@ impl Draft {
         shown
     }
 
-    /// The values in their one spelling, and the problems, each with whether it shows at once.
-    fn checked(self, locale: Locale) -> (Fields, Vec<(Problem, bool)>) {
+    /// Runs the field checks and then the rules over `input`: the values in their one spelling, what is
+    /// wrong with single fields, and what contradicts.
+    fn work_out(self, mut input: Fields, locale: Locale) -> (Fields, Vec<Problem>, Vec<Problem>) {
         let kind = self.entry.kind;
-        let mut input = self.written();
+        let is_new = self.revision.with(Option::is_none);
         input.shift_remove("enabled");
         input.shift_remove("customer");
-        let mut own = Check::new(locale, self.revision.with(Option::is_none));
+        let mut own = Check::new(locale, is_new);
         let mut output = check::fields(kind, input, &mut own);
-        let mut problems: Vec<(Problem, bool)> = problems_of(own).into_iter().map(|problem| (problem, false)).collect();
+        let wrong = problems_of(own);
         // The rules need every required field, so what is still missing or wrong gets a stand-in.
         for field in kind.fields {
-            if problems.iter().any(|(problem, _)| problem.field == field.name) {
+            if wrong.iter().any(|problem| problem.field == field.name) {
                 output.insert(field.name.to_owned(), stand_in(field));
             }
         }
-        let mut rules = Check::new(locale, self.revision.with(Option::is_none));
+        let mut rules = Check::new(locale, is_new);
         (self.entry.rules)(&mut output, &mut rules);
-        for problem in problems_of(rules) {
-            if !problem.field.is_empty() && problems.iter().all(|(known, _)| known.field != problem.field) {
-                problems.push((problem, true));
+        let mut contradicted = problems_of(rules);
+        contradicted
+            .retain(|problem| !problem.field.is_empty() && wrong.iter().all(|known| known.field != problem.field));
+        (output, wrong, contradicted)
+    }
+
+    /// The problems, each with whether it shows at once.
+    fn checked(self, locale: Locale) -> Vec<(Problem, bool)> {
+        let (_, wrong, contradicted) = self.work_out(self.written(), locale);
+        let own = wrong.into_iter().map(|problem| (problem, false));
+        own.chain(contradicted.into_iter().map(|problem| (problem, true))).collect()
+    }
+
+    /// Finds the values of a record that stands which follow from its others, so that they follow on.
+    fn find_followed(self) {
+        let written = untrack(|| self.written());
+        let mut followed = BTreeMap::new();
+        self.inputs.with_value(|inputs| {
+            for (field, input) in inputs {
+                let Input::Text(text) = input else { continue };
+                let text = text.get_untracked();
+                if field.required || text.trim().is_empty() {
+                    continue;
+                }
+                let mut without = written.clone();
+                without.insert(field.name.to_owned(), Value::Null);
+                let (output, ..) = untrack(|| self.work_out(without, Locale::default()));
+                if output.get(field.name).is_some_and(|value| text_of(field, value) == text) {
+                    followed.insert(field.name, text);
+                }
             }
-        }
-        (output, problems)
+        });
+        self.followed.set(followed);
     }
 
     /// Fills in what follows from other values; called whenever something was typed.
@@ -224,31 +255,19 @@ impl Draft {
             .into_iter()
             .filter(|(field, text)| text.with_untracked(|text| text.trim().is_empty()) || is_followed(field, *text))
             .collect();
-        let kind = self.entry.kind;
         let mut input = untrack(|| self.written());
-        input.shift_remove("enabled");
-        input.shift_remove("customer");
         for (field, _) in &open {
             input.insert(field.name.to_owned(), Value::Null);
         }
-        let mut own = Check::new(locale, self.is_new());
-        let mut output = check::fields(kind, input, &mut own);
-        let wrong = problems_of(own);
-        for field in kind.fields {
-            if wrong.iter().any(|problem| problem.field == field.name) {
-                output.insert(field.name.to_owned(), stand_in(field));
-            }
-        }
-        let mut rules = Check::new(locale, self.is_new());
-        (self.entry.rules)(&mut output, &mut rules);
-        let contradicted = problems_of(rules);
+        let (output, wrong, contradicted) = untrack(|| self.work_out(input, locale));
         let mut now = BTreeMap::new();
         for (field, text) in open {
             let good = wrong.iter().chain(&contradicted).all(|problem| problem.field != field.name);
             let value = output.get(field.name).filter(|value| good && !value.is_null());
-            let value = value.map(|value| plain(None, value, &Labels::new(), locale)).unwrap_or_default();
-            let value = if value == "–" { String::new() } else { value };
-            if text.with_untracked(|text| *text != value) {
+            let value = value.map(|value| text_of(field, value)).unwrap_or_default();
+            // A space that was just typed is left alone.
+            let is_ours = !value.is_empty() || followed.contains_key(field.name);
+            if is_ours && text.with_untracked(|text| *text != value) {
                 text.set(value.clone());
             }
             if !value.is_empty() {
@@ -415,6 +434,28 @@ mod tests {
 
             type_in(draft, "netmask", "");
             assert_eq!(typed(draft, "network"), "", "what followed goes with its reason");
+        });
+    }
+
+    #[test]
+    fn what_followed_once_follows_on_when_the_record_is_changed() {
+        Owner::new().with(|| {
+            let mut record = machine("db-1", 1);
+            for (field, value) in [
+                ("ipv4", "10.0.0.5"),
+                ("netmask", "255.255.255.0"),
+                ("network", "10.0.0.0"),
+                ("broadcast", "10.0.0.255"),
+                ("gateway", "10.0.0.1"),
+            ] {
+                record.item.insert(field.to_owned(), json!(value));
+            }
+            let draft = Draft::of(entry("machine").expect("machines are kept"), Some(&record), &Default::default());
+
+            type_in(draft, "ipv4", "10.7.0.5");
+
+            assert_eq!((typed(draft, "network"), typed(draft, "broadcast")), ("10.7.0.0".into(), "10.7.0.255".into()));
+            assert_eq!(draft.shown_problems(Locale::en).into_keys().collect::<Vec<_>>(), ["gateway"]);
         });
     }
 

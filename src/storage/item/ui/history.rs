@@ -84,7 +84,12 @@ pub fn History(
         }
     };
     view! {
-        <Transition fallback=|| view! { <Skeleton rows=4 /> }>{move || newest.get().map(shown.clone())}</Transition>
+        <Transition fallback=|| view! { <Skeleton rows=4 /> }>
+            {
+                let answer = Memo::new(move |_| newest.get());
+                move || answer.get().map(shown.clone())
+            }
+        </Transition>
     }
 }
 
