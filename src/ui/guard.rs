@@ -40,7 +40,7 @@ pub fn UnsavedGuard(
     }
     #[cfg(not(feature = "hydrate"))]
     let _ = holds;
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     view! {
         <Dialog open title=Signal::derive(move || t_string!(i18n, common.unsaved.title).to_owned())>
             <div class="dialog__body">

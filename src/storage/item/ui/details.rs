@@ -40,7 +40,7 @@ pub fn DetailsPage(
     let tab = Memo::new(move |_| query.with(|query| query.get("tab")).unwrap_or_default());
     let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
     let found = Resource::new(move || changes.get(), move |_| super::ask(kind, id));
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let work = Work::on(kind, move |task, _| {
         let ended = task == Task::Purge || (task == Task::Remove && kind.read_only);
         if !ended {

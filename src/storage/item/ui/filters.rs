@@ -168,10 +168,10 @@ pub fn Filters(
 #[component]
 fn SearchBox(kind: &'static Kind, view: Memo<ListView>) -> impl IntoView {
     let i18n = use_i18n();
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let words = RwSignal::new(view.get_untracked().search);
     let sent = StoredValue::new(words.get_untracked());
-    let timer = StoredValue::new_local(None::<TimeoutHandle>);
+    let timer = StoredValue::new(None::<TimeoutHandle>);
     // Going back, or clearing the filters, changes the words from outside.
     Effect::new(move || {
         let search = view.with(|view| view.search.clone());
@@ -221,7 +221,7 @@ fn SearchBox(kind: &'static Kind, view: Memo<ListView>) -> impl IntoView {
 #[component]
 fn FilterChoice(filtering: Filtering, view: Memo<ListView>, labels: Signal<Labels>) -> impl IntoView {
     let i18n = use_i18n();
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let choose = move |values: Vec<String>| {
         let next = view.get_untracked().filtered(filtering.name, values);
         let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
@@ -281,7 +281,7 @@ fn FilterChoice(filtering: Filtering, view: Memo<ListView>, labels: Signal<Label
 #[component]
 fn RemovedChoice(view: Memo<ListView>) -> impl IntoView {
     let i18n = use_i18n();
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     view! {
         <label class="filters__removed">
             <input
@@ -336,7 +336,7 @@ pub fn RecordPicker(
             toasts.failed(&error);
         }
     });
-    let timer = StoredValue::new_local(None::<TimeoutHandle>);
+    let timer = StoredValue::new(None::<TimeoutHandle>);
     let stop = move || {
         timer.try_update_value(|timer| timer.take().map(|timer| timer.clear()));
     };

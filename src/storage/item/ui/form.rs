@@ -81,7 +81,7 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
     let kind = draft.entry.kind;
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let node = NodeRef::<html::Form>::new();
     let shown = Memo::new(move |_| draft.shown_problems(i18n.get_locale()));
     let conflict = RwSignal::new(None::<String>);
@@ -90,7 +90,7 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
     // Whatever is typed may decide other values; the first run only looks.
     Effect::watch(move || draft.written(), move |_, _, _| draft.follow(i18n.get_locale_untracked()), false);
 
-    let save = Action::new_local(move |(): &()| {
+    let save = Action::new(move |(): &()| {
         let fields = untrack(|| draft.written());
         let revision = draft.revision.get_untracked();
         async move { calls::save_record(kind.name.to_owned(), id.map(|id| id.to_string()), revision, fields).await }
@@ -113,7 +113,7 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
             Err(error) => toasts.failed(&error),
         }
     });
-    let reload = Action::new_local(move |(): &()| async move {
+    let reload = Action::new(move |(): &()| async move {
         match id {
             Some(id) => super::ask(kind, id).await,
             None => Err(Error::not_found(kind.name)),

@@ -25,7 +25,7 @@ pub fn ImportPage(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let csv = RwSignal::new(String::new());
     let problem = RwSignal::new(None::<String>);
     let plan = RwSignal::new(None::<Import>);

@@ -550,7 +550,7 @@ fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
 fn Pages(list: List, page: Memo<Option<Page>>) -> impl IntoView {
     let i18n = use_i18n();
     let view = list.view;
-    let navigate = StoredValue::new_local(use_navigate());
+    let navigate = StoredValue::new(use_navigate());
     let range = move || {
         page.with(|page| {
             page.as_ref().map(|page| {
