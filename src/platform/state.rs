@@ -30,6 +30,8 @@ pub struct Handles {
     pub jobs: crate::jobs::server::Jobs,
     /// The streams that people hold open.
     pub streams: crate::events::server::sse::Places,
+    /// How many records lists have, where counting takes long.
+    pub totals: crate::storage::item::server::totals::Totals,
     /// Cancelled when the server stops: every stream and loop ends on it.
     pub stopping: CancellationToken,
 }
@@ -64,6 +66,7 @@ impl State {
             bus,
             jobs: crate::jobs::server::Jobs::new(),
             streams: crate::events::server::sse::Places::default(),
+            totals: crate::storage::item::server::totals::Totals::default(),
             stopping,
         }));
         crate::events::server::relay::start(&state);

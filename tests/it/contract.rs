@@ -8,10 +8,7 @@ use muelle::{
     authentication::server::{Creating, Reading, Removing, Updating},
     error::Error,
     id::Id,
-    platform::{
-        db::sql,
-        state::State,
-    },
+    platform::{db::sql, state::State},
     storage::{
         add_entries, entries, entry,
         item::{Entry, Fields, Filter, Kind, Query, Shape, Sort, Tenancy, server::store},

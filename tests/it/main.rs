@@ -7,6 +7,7 @@ mod deployments;
 mod door;
 mod events;
 mod jobs;
+mod matrix;
 mod records;
 mod security;
 mod seventh;

@@ -74,7 +74,7 @@ impl Sort {
 pub struct Page {
     /// The records.
     pub items: Vec<RawRecord>,
-    /// How many there are over all pages.
+    /// How many there are over all pages; above ten thousand as it stood within the last ten seconds.
     pub total: u64,
     /// This page, from 1.
     pub page: u32,

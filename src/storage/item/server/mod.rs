@@ -10,3 +10,4 @@ pub mod openapi;
 pub mod rest;
 pub mod sql;
 pub mod store;
+pub mod totals;

@@ -60,16 +60,9 @@ pub async fn find(state: &State, permit: &dyn May<Reading>, kind: &'static Kind,
     let total = if items.len() < query.per_page as usize && (query.page == 1 || !items.is_empty()) {
         before + items.len() as u64
     } else {
-        count(state, permit, kind, conditions).await?
+        state.totals.of(state, permit, kind, conditions).await?
     };
     Ok(Page { items, total, page: query.page, per_page: query.per_page, labels: BTreeMap::new() })
-}
-
-async fn count(state: &State, proof: &dyn Proof, kind: &'static Kind, conditions: Cond) -> Result<u64> {
-    let mut count = Build::select();
-    count.expr_as(Expr::cust("count(*)"), "total").from(kind.plural).cond_where(conditions);
-    let row = state.db.row(proof, count).await?.ok_or_else(|| anyhow!("counting gave no row"))?;
-    Ok(u64::try_from(row.int("total")?).unwrap_or(0))
 }
 
 /// Names of everything that these records refer to, by id: what our own pages show in place of ids.
