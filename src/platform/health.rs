@@ -10,11 +10,17 @@ use axum::{
 };
 use leptos::prelude::LeptosOptions;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use utoipa::{OpenApi, ToSchema};
 
 /// How long the database may take to count as there.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long the answer of Ansible is kept: asking starts a program that takes its second.
+const ANSIBLE_KEPT: Duration = Duration::from_secs(60);
+
+static ANSIBLE: Mutex<Option<(Instant, AnsibleStatus)>> = Mutex::const_new(None);
 
 const WHY: System = System::because("see whether the database answers");
 
@@ -139,6 +145,18 @@ async fn database(state: &State) -> DatabaseStatus {
 }
 
 async fn ansible() -> AnsibleStatus {
+    let mut kept = ANSIBLE.lock().await;
+    if let Some((at, status)) = &*kept
+        && at.elapsed() < ANSIBLE_KEPT
+    {
+        return status.clone();
+    }
+    let status = ask_ansible().await;
+    *kept = Some((Instant::now(), status.clone()));
+    status
+}
+
+async fn ask_ansible() -> AnsibleStatus {
     let asked = tokio::process::Command::new("ansible-playbook").arg("--version").kill_on_drop(true).output();
     let version = match tokio::time::timeout(Duration::from_secs(10), asked).await {
         Ok(Ok(output)) if output.status.success() => ansible_version(&String::from_utf8_lossy(&output.stdout)),

@@ -365,7 +365,11 @@ async fn outside(state: State, root: PathBuf, mut request: Request, next: Next) 
     let mut response = response;
     // The path alone: what follows the question mark may be private.
     let (status, took_ms) = (response.status().as_u16(), began.elapsed().as_millis() as u64);
-    tracing::info!(request = number, %method, path = uri.path(), status, took_ms);
+    if is_file {
+        tracing::debug!(request = number, %method, path = uri.path(), status, took_ms);
+    } else {
+        tracing::info!(request = number, %method, path = uri.path(), status, took_ms);
+    }
     protect(&state, response.headers_mut(), &nonce, &number);
     response
 }

@@ -36,7 +36,12 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
 pub async fn load(config: &Config) -> anyhow::Result<Option<RustlsConfig>> {
     let (certificate, key) = match config.tls.mode {
         TlsMode::Off => return Ok(None),
-        TlsMode::Files => (config.tls.certificate.clone(), config.tls.key.clone()),
+        TlsMode::Files => {
+            if config.tls.certificate.as_os_str().is_empty() || config.tls.key.as_os_str().is_empty() {
+                bail!("tls.mode is \"files\", so tls.certificate and tls.key must name the certificate and its key");
+            }
+            (config.tls.certificate.clone(), config.tls.key.clone())
+        }
         TlsMode::SelfSigned => {
             let (certificate, key) = (config.data.dir.join("tls.pem"), config.data.dir.join("tls-key.pem"));
             if !is_fresh(&certificate) || !key.exists() {
@@ -82,4 +87,54 @@ fn make(config: &Config, certificate: &Path, key: &Path) -> anyhow::Result<()> {
     let signed = params.self_signed(&pair).context("signing the certificate")?;
     write_private(key, pair.serialize_pem().as_bytes())?;
     write_private(certificate, signed.pem().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::from_text(text).expect("the configuration is good")
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_or_behind_a_trusted_proxy() {
+        for good in [
+            "server.address = \"127.0.0.1:3000\"",
+            "server.address = \"[::1]:3000\"",
+            "server.address = \"0.0.0.0:3000\"\ntls.mode = \"self-signed\"",
+            "server.address = \"0.0.0.0:3000\"\nserver.trusted_proxies = [\"10.0.0.0/8\"]",
+        ] {
+            assert!(check(&config(good)).is_ok(), "{good}");
+        }
+        let refused = check(&config("server.address = \"0.0.0.0:3000\"")).expect_err("it is refused").to_string();
+        assert!(refused.contains("tls.mode") && refused.contains("trusted_proxies"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_made_once_and_its_key_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = config(&format!("data.dir = {:?}\ntls.mode = \"self-signed\"", folder.path()));
+
+        load(&config).await.expect("it is made").expect("there is one");
+        let first = std::fs::read(folder.path().join("tls.pem")).expect("it is there");
+        load(&config).await.expect("it is read").expect("there is one");
+        let again = std::fs::read(folder.path().join("tls.pem")).expect("it is there");
+        let key = std::fs::metadata(folder.path().join("tls-key.pem")).expect("it is there");
+
+        assert_eq!(first, again);
+        assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_is_not_there_is_named() {
+        let config =
+            config("tls.mode = \"files\"\ntls.certificate = \"/nowhere/cert.pem\"\ntls.key = \"/nowhere/key.pem\"");
+
+        let refused = load(&config).await.expect_err("it is not there");
+
+        assert!(format!("{refused:#}").contains("/nowhere/cert.pem"));
+    }
 }

@@ -303,7 +303,7 @@ async fn changing_the_password_needs_the_old_one_and_ends_every_other_login() {
         let old = PASSWORD.replace(' ', "+");
         let change = |current: &str, new: &str| {
             let body = format!("current={current}&password={new}&password_again={new}");
-            form("/account/password", &body).cookie(&here)
+            form("/account", &body).cookie(&here)
         };
 
         let without = door.send(change("", OTHER)).await;

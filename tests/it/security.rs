@@ -181,7 +181,7 @@ async fn another_site_cannot_make_a_signed_in_browser_act() {
         ("GET", "/api/v1/status"),
         ("POST", "/api/v1/machines"),
         ("DELETE", "/api/v1/login"),
-        ("POST", "/account/password"),
+        ("POST", "/account"),
         ("GET", "/events?topic=jobs"),
     ];
     let cookie = door.cookie("acme", "acme-admin", PASSWORD).await;

@@ -30,7 +30,7 @@ pub fn routes() -> Router<LeptosOptions> {
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .route("/setup", post(set_up))
-        .route("/account/password", post(change_password))
+        .route("/account", post(change_password))
         .route("/account/logins/{id}/end", post(end_login))
 }
 

@@ -93,8 +93,10 @@ pub fn routes() -> Router<LeptosOptions> {
     responses(
         (status = 200, description = "Signed in", body = SignedIn),
         (status = 401, description = "User or password is wrong"),
+        (status = 413, description = "Larger than names and a password can be"),
         (status = 422, description = "The request cannot be read"),
         (status = 429, description = "Too many attempts; see `Retry-After`"),
+        (status = 503, description = "Too many people sign in at this moment"),
     )
 )]
 async fn sign_in(context: Context, Extension(origin): Extension<Origin>, body: Bytes) -> Response {

@@ -46,7 +46,7 @@ pub fn AccountPage() -> impl IntoView {
             </Suspense>
             <h2>{t!(i18n, access.change_password)}</h2>
             {changed.then(|| view! { <p role="status">{t!(i18n, access.password_changed)}</p> })}
-            <form class="form account__password" method="post" action="/account/password">
+            <form class="form account__password" method="post" action="/account">
                 <Trouble sentence=answer.trouble.clone() />
                 <PasswordField
                     name="current"

@@ -51,7 +51,7 @@ pub fn TextField(
     view! {
         <div class="field">
             <label for=name>
-                {label} {optional.then(|| view! { <span class="field__optional">{t!(i18n, access.optional)}</span> })}
+                {label} {optional.then(|| view! { " " <span class="field__optional">{t!(i18n, access.optional)}</span> })}
             </label>
             <input
                 class="input"
