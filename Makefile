@@ -1,6 +1,6 @@
 # Thin names for scripts/; every one sets up what it needs.
 
-.PHONY: help run watch test check bench release clean services services-down
+.PHONY: help run watch test check fuzz bench release clean services services-down
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: ## Everything: lints, unit, integration and browser tests on real services
 
 check: ## The fast part of it: format, lints for both sides, unit tests
 	@scripts/check
+
+fuzz: ## Longer than in `make test`: requests made from the API's description, as admin and viewer
+	@scripts/fuzz
 
 bench: ## Measure the promises of docs/promises.md
 	@scripts/bench

@@ -26,19 +26,19 @@ export type Name = keyof typeof people;
 
 /** Creates both customers and everybody, platform staff by command line and the rest beside it. */
 export async function settle(server: Server): Promise<void> {
-  await createUser(server, people.staff);
+  await register(server, people.staff);
   const token = await bearer(server, 'staff');
   for (const [name, domain] of [['Acme', 'acme'], ['Globex', 'globex']]) {
     await server.api('POST', 'customers', { name, domain, notes: '' }, token);
   }
   for (const person of Object.values(people)) {
-    if (person !== people.staff) await createUser(server, person);
+    if (person !== people.staff) await register(server, person);
   }
 }
 
 /** A token for the REST API. */
-export async function bearer(server: Server, name: Name): Promise<string> {
-  const person: Person = people[name];
+export async function bearer(server: Server, who: Name | Person): Promise<string> {
+  const person = personOf(who);
   const { token } = await server.api<{ token: string }>('POST', 'login', {
     username: person.username,
     password,
@@ -48,20 +48,30 @@ export async function bearer(server: Server, name: Name): Promise<string> {
 }
 
 /** Signs in through the form, as a person does, and waits for the first page behind it. */
-export async function signIn(page: Page, name: Name): Promise<void> {
-  const person: Person = people[name];
+export async function signIn(page: Page, who: Name | Person, secret = password): Promise<void> {
   await page.goto('/sign-in');
-  if (person.customer) await page.getByLabel('Customer').fill(person.customer);
-  await page.getByLabel('Username').fill(person.username);
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await fillSignIn(page, who, secret);
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
 }
 
-async function createUser(server: Server, person: Person): Promise<void> {
+/** Fills in the form of the sign-in page and sends it. */
+export async function fillSignIn(page: Page, who: Name | Person, secret = password): Promise<void> {
+  const person = personOf(who);
+  if (person.customer) await page.getByLabel('Customer').fill(person.customer);
+  await page.getByLabel('Username').fill(person.username);
+  await page.getByLabel('Password', { exact: true }).fill(secret);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
+/** Creates somebody by command line, with everybody's password. */
+export async function register(server: Server, person: Person): Promise<void> {
   const customer = person.customer ? ['--customer', person.customer] : [];
   await server.command(
     ['admin', 'create-user', '--username', person.username, '--role', person.role, ...customer, '--password-stdin'],
     `${password}\n`,
   );
+}
+
+function personOf(who: Name | Person): Person {
+  return typeof who === 'string' ? people[who] : who;
 }

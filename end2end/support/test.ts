@@ -5,11 +5,11 @@ import { AxeBuilder } from '@axe-core/playwright';
 import { test as base, expect, type BrowserContext, type Page } from '@playwright/test';
 import { Engine } from './engine.ts';
 import { Guard } from './guard.ts';
-import { people, password, settle, signIn, bearer, type Name } from './people.ts';
+import { people, password, settle, signIn, fillSignIn, register, bearer, type Name, type Person } from './people.ts';
 import { Server } from './server.ts';
 
-export { expect, people, password, signIn, bearer };
-export type { Name };
+export { expect, people, password, signIn, fillSignIn, register, bearer };
+export type { Name, Person };
 
 /** The registries that scripts/services started. */
 export interface Registry {

@@ -16,5 +16,5 @@ lint_browser() {
 lint_dependencies() { cargo deny --log-level error check bans licenses sources; }
 
 lint_scripts() {
-  (cd "$ROOT" && shellcheck --external-sources scripts/{bench,cargo,check,release,run,services,test} scripts/lib/*.sh .ci/run)
+  (cd "$ROOT" && shellcheck --external-sources scripts/{bench,cargo,check,fuzz,release,run,services,test} scripts/lib/*.sh .ci/run)
 }

@@ -109,3 +109,27 @@ find_browser() {
   done
   return 1
 }
+
+# Brings the API fuzzer into a virtual environment that is kept for its list of versions.
+setup_fuzzer() {
+  setup_packages python3:python3
+  python3 -c 'import ensurepip, venv' 2>/dev/null || {
+    say "Installing packages: python3-venv"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv >/dev/null
+  }
+  [ ! -x "$(fuzzer)" ] || return 0
+  say "Installing the API fuzzer"
+  local folder
+  folder=$(dirname "$(dirname "$(fuzzer)")")
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  # Half an environment would look like a whole one the next time.
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$ROOT/tests/fuzz/requirements.txt" ||
+    { rm -rf "$folder" && return 1; }
+}
+
+# Prints the path of the API fuzzer in the right version.
+fuzzer() {
+  printf '%s/fuzzer-%s/bin/schemathesis\n' "$CACHE" "$(cksum <"$ROOT/tests/fuzz/requirements.txt" | cut -d' ' -f1)"
+}

@@ -289,14 +289,14 @@ pub fn fields(value: Value) -> Fields {
 }
 
 /// A database made for one test and dropped with it.
-struct PostgresDatabase {
+pub struct PostgresDatabase {
     server: String,
     name: String,
     url: String,
 }
 
 impl PostgresDatabase {
-    async fn create() -> Self {
+    pub async fn create() -> Self {
         let server = std::env::var("MUELLE_TEST_POSTGRES")
             .expect("MUELLE_TEST_POSTGRES must name a PostgreSQL server (scripts/services starts one)");
         let name = format!("muelle_{}", Id::<()>::new().to_string().replace('-', ""));
