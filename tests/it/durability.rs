@@ -3,28 +3,19 @@
 //! The real binary runs under eight writers and is killed twenty times without a word. Afterwards every
 //! record that was acknowledged is there, with its values, and none is there twice.
 
+use crate::process::{PATIENCE, Server};
 use serde_json::{Value, json};
 use std::{
     collections::{HashMap, HashSet},
-    io::Write as _,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
 use tokio::sync::Notify;
 
 const ROUNDS: usize = 20;
 const WRITERS: usize = 8;
-const USERNAME: &str = "keeper";
-const PASSWORD: &str = "quay-wall-gull-42";
-
-/// How long a server may take to become ready before the test gives up; how long it took is printed.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nothing_acknowledged_is_lost_on_sqlite() {
@@ -39,15 +30,17 @@ async fn nothing_acknowledged_is_lost_on_postgresql() {
 
 /// The whole story, on the database at `url` (empty: SQLite in the data folder).
 async fn survive(url: &str) {
-    let mut server = Server::new(url);
-    server.command(&["admin", "create-user", "--username", USERNAME, "--role", "admin", "--password-stdin"]);
+    let mut server = Server::new(env!("CARGO_BIN_EXE_muelle"));
+    server.set("MUELLE_DATABASE__URL", url);
+    server.set("MUELLE_LOG__FILTER", "warn");
+    server.create_administrator();
     let client = reqwest::Client::new();
     let acknowledged: Arc<Mutex<HashMap<String, Machine>>> = Arc::default();
     let mut ready_after = Vec::new();
 
     server.start();
     server.wait_until_ready(&client).await;
-    let token = sign_in(&client, &server.url).await;
+    let token = server.sign_in(&client).await;
     for round in 0..ROUNDS {
         // Another number of writes each time, so that the end falls into other moments of the writers.
         write_until_killed(&mut server, &client, &token, &acknowledged, round, 24 + round * 7 % 17).await;
@@ -136,13 +129,6 @@ async fn write_until_killed(
     }
 }
 
-async fn sign_in(client: &reqwest::Client, url: &str) -> String {
-    let body = json!({ "username": USERNAME, "password": PASSWORD });
-    let answer = client.post(format!("{url}/api/v1/login")).json(&body).send().await.expect("the server answers");
-    let answer: Value = answer.json().await.expect("the answer is JSON");
-    answer["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
-}
-
 async fn get(client: &reqwest::Client, url: &str, token: &str) -> Value {
     let answer = client.get(url).bearer_auth(token).send().await.expect("the server answers");
     assert_eq!(answer.status(), 200, "{url}");
@@ -180,94 +166,4 @@ async fn history_lengths(
         lengths.push((machine.name, entries));
     }
     lengths
-}
-
-/// The real binary on a data folder of its own; killed when dropped.
-struct Server {
-    url: String,
-    address: String,
-    database: String,
-    folder: tempfile::TempDir,
-    child: Option<Child>,
-    started: Instant,
-}
-
-impl Server {
-    fn new(database: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = free.local_addr().expect("a listener has an address").to_string();
-        let (url, database) = (format!("http://{address}"), database.to_owned());
-        Self { url, address, database, folder, child: None, started: Instant::now() }
-    }
-
-    fn process(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_muelle"));
-        let nowhere = self.folder.path().join("no-engine.sock");
-        command
-            .current_dir(self.folder.path())
-            .env("MUELLE_SERVER__ADDRESS", &self.address)
-            .env("MUELLE_DATA__DIR", self.data())
-            .env("MUELLE_DATABASE__URL", &self.database)
-            .env("MUELLE_ENGINE__ADDRESS", format!("unix://{}", nowhere.display()))
-            .env("MUELLE_LOG__FILTER", "warn");
-        command
-    }
-
-    fn data(&self) -> PathBuf {
-        Path::join(self.folder.path(), "data")
-    }
-
-    /// Runs a command of the binary with the password as its standard input.
-    fn command(&self, arguments: &[&str]) {
-        let mut running = self
-            .process()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary can be started");
-        let mut input = running.stdin.take().expect("its standard input is ours");
-        input.write_all(format!("{PASSWORD}\n").as_bytes()).expect("it reads the password");
-        drop(input);
-        assert!(running.wait().expect("it ends").success(), "{arguments:?}");
-    }
-
-    fn start(&mut self) {
-        let child = self.process().arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        self.child = Some(child.expect("the binary can be started"));
-        self.started = Instant::now();
-    }
-
-    /// Waits for the heartbeat; gives how long it took since the start.
-    async fn wait_until_ready(&mut self, client: &reqwest::Client) -> Duration {
-        while self.started.elapsed() < PATIENCE {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            assert!(ended.is_none(), "the server ended: {ended:?}");
-            if let Ok(answer) = client.get(format!("{}/api/heartbeat", self.url)).send().await
-                && answer.status().is_success()
-            {
-                return self.started.elapsed();
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        panic!("the server was not ready after {PATIENCE:?}");
-    }
-
-    /// Ends the process with SIGKILL, as a crash would.
-    fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("the server can be killed");
-            child.wait().expect("the server has ended");
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
 }

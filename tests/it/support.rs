@@ -296,6 +296,7 @@ pub struct PostgresDatabase {
 }
 
 impl PostgresDatabase {
+    /// Makes an empty one.
     pub async fn create() -> Self {
         let server = std::env::var("MUELLE_TEST_POSTGRES")
             .expect("MUELLE_TEST_POSTGRES must name a PostgreSQL server (scripts/services starts one)");
@@ -304,6 +305,11 @@ impl PostgresDatabase {
         let url = format!("{prefix}/{name}");
         run_on(&server, &format!("create database {name}")).await;
         Self { server, name, url }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 }
 
