@@ -159,7 +159,8 @@ export async function expectAccessible(page: Page): Promise<void> {
 
 /** Waits until the page listens to the person: what is clicked before would be lost. */
 export async function ready(page: Page): Promise<void> {
-  await expect(page.locator('html')).toHaveAttribute('data-hydrated', 'true');
+  // A browser needs seconds to compile the program of the development build for the first time.
+  await expect(page.locator('html')).toHaveAttribute('data-hydrated', 'true', { timeout: 30_000 });
 }
 
 function required(name: string): string {

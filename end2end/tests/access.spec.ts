@@ -219,7 +219,7 @@ test('another site can neither read nor do anything with the login', async ({ pa
 
   for (const [method, path] of [
     ['POST', '/sign-out'],
-    ['POST', '/account/password'],
+    ['POST', '/account'],
     ['GET', '/api/v1/machines'],
     ['GET', '/events?topic=jobs'],
   ] as const) {

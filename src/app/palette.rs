@@ -63,6 +63,8 @@ pub(super) fn Palette(
                 class="input palette__input"
                 type="text"
                 role="combobox"
+                // A dialog that opens looks for this; the effect above looks for a dialog that is open.
+                autofocus=true
                 autocomplete="off"
                 aria-expanded="true"
                 aria-controls="palette-list"
