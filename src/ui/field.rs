@@ -21,7 +21,7 @@ pub(super) fn FieldFrame(
         <div class="field">
             <label class="field__label" for=id>
                 {move || label.get()}
-                {(!required).then(|| view! { <span class="field__optional">{move || t_string!(i18n, common.optional)}</span> })}
+                {(!required).then(|| view! { " " <span class="field__optional">{move || t_string!(i18n, common.optional)}</span> })}
             </label>
             {children()}
             {move || hint.get().map(|hint| view! { <span class="field__hint" id=hint_id.clone()>{hint}</span> })}

@@ -141,7 +141,7 @@ fn Names(detail: RwSignal<ImageDetail>) -> impl IntoView {
         move || detail.with(|detail| read(detail).iter().map(|name| view! { <div>{name.clone()}</div> }).collect_view())
     };
     view! {
-        <div class="detail">
+        <div class="detail detail--one">
             <Panel title=Signal::derive(move || t_string!(i18n, deployments.detail.facts).to_owned())>
                 <dl class="facts panel__body">
                     <dt>{t!(i18n, deployments.detail.id)}</dt>

@@ -76,7 +76,7 @@ pub(super) fn JobProgress(
             {move || (!is_finished.get()).then(|| view! {
                 <progress class="bar" max="1" value=move || fraction.get() aria-label=move || t_string!(i18n, deployments.images.progress)></progress>
             })}
-            <p class="soft truncate" role="status">{move || note.get()}</p>
+            <p class="soft truncate" role="status">{move || (!is_finished.get()).then(|| note.get())}</p>
             <ul class="parts">
                 <For each=move || parts.get().into_iter().map(|part| part.name) key=Clone::clone let:name>
                     {
