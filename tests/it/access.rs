@@ -73,7 +73,8 @@ async fn a_person_signs_in_through_the_form_and_out_again() {
 
         let turned_away = door.send(get("/machines?search=a&page=2")).await;
         let page = door.send(get(turned_away.location().expect("a way"))).await;
-        let wrong = door.send(form("/sign-in", "customer=acme&username=acme-regular&password=nope&next=/machines")).await;
+        let wrong =
+            door.send(form("/sign-in", "customer=acme&username=acme-regular&password=nope&next=/machines")).await;
         let body = format!("customer=ACME&username=Acme-Regular&password={}&next=/account", PASSWORD.replace(' ', "+"));
         let entered = door.send(form("/sign-in", &body)).await;
         let cookie = entered.cookie().expect("a cookie");
@@ -193,7 +194,11 @@ async fn what_ends_a_login_ends_it_at_once() {
         let customer = app.customer_id("acme").to_string();
         let undo: [(&str, &str, &str); 3] = [
             ("update users set enabled = false where id = $1", "update users set enabled = true where id = $1", &user),
-            ("update users set deleted_at = 1 where id = $1", "update users set deleted_at = null where id = $1", &user),
+            (
+                "update users set deleted_at = 1 where id = $1",
+                "update users set deleted_at = null where id = $1",
+                &user,
+            ),
             (
                 "update customers set enabled = false where id = $1",
                 "update customers set enabled = true where id = $1",
@@ -246,9 +251,7 @@ async fn a_login_ends_after_idling_and_in_any_case_after_its_time() {
     on_both(|app| async move {
         let door = Door::of(&app.state);
         let minutes_ago = |minutes: u64| (Timestamp::now() - Duration::from_secs(minutes * 60)).millis();
-        for (column, minutes, status) in
-            [("last_seen", 29, 200), ("last_seen", 31, 401), ("exp", 1, 401)]
-        {
+        for (column, minutes, status) in [("last_seen", 29, 200), ("last_seen", 31, 401), ("exp", 1, 401)] {
             let token = door.token("acme", "acme-regular", PASSWORD).await;
             let statement = match column {
                 "last_seen" => sql("update logins set last_seen = $1 where deleted_at is null"),
@@ -500,13 +503,13 @@ async fn coming_and_going_stands_in_the_audit_trail() {
     door.send(form("/sign-out", "").cookie(&cookie)).await;
     door.send(form("/sign-in", "customer=acme&username=acme-regular&password=secret-typed-here")).await;
 
-    let statement = sql("select person_name, action, address from audit where action in ('sign_in', 'sign_out', 'sign_in_refused') order by id");
+    let statement = sql(
+        "select person_name, action, address from audit where action in ('sign_in', 'sign_out', 'sign_in_refused') order by id",
+    );
     let rows = app.state.db.rows(&SYSTEM, statement).await.expect("asked");
 
-    let lines: Vec<_> = rows
-        .iter()
-        .map(|row| (row.text("action").expect("text"), row.text("person_name").expect("text")))
-        .collect();
+    let lines: Vec<_> =
+        rows.iter().map(|row| (row.text("action").expect("text"), row.text("person_name").expect("text"))).collect();
     assert_eq!(lines[0], ("sign_in".to_owned(), "acme-regular".to_owned()));
     assert_eq!(lines[1], ("sign_out".to_owned(), "acme-regular".to_owned()));
     assert_eq!(lines[2].0, "sign_in_refused");

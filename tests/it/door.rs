@@ -42,7 +42,8 @@ pub struct Reply {
 
 /// A request by `method` to `path`.
 pub fn ask(method: &'static str, path: impl Into<String>) -> Ask {
-    let ask = Ask { method, path: path.into(), headers: HeaderMap::new(), body: Body::empty(), from: [127, 0, 0, 1].into() };
+    let ask =
+        Ask { method, path: path.into(), headers: HeaderMap::new(), body: Body::empty(), from: [127, 0, 0, 1].into() };
     ask.with("host", HOST)
 }
 

@@ -174,7 +174,8 @@ async fn another_site_cannot_make_a_signed_in_browser_act() {
     let door = Door::of(&app.state);
     let sites = [None, Some("same-origin"), Some("same-site"), Some("cross-site"), Some("none")];
     let origins = [None, Some(ORIGIN), Some("http://evil.example"), Some("null"), Some("http://127.0.0.1:3001")];
-    let types = ["application/x-www-form-urlencoded", "text/plain", "application/json", "multipart/form-data; boundary=x"];
+    let types =
+        ["application/x-www-form-urlencoded", "text/plain", "application/json", "multipart/form-data; boundary=x"];
     let places: [(&str, &str); 7] = [
         ("POST", FUNCTION),
         ("GET", FUNCTION),
@@ -270,7 +271,9 @@ async fn a_redirect_stays_here_and_tells_no_error() {
     let strange = door.send(call("//evil.example/steal")).await;
     let next = "customer=acme&username=acme-admin&password=";
     let mut nexts = Vec::new();
-    for target in ["//evil.example", "https://evil.example", "/%5Cevil.example", "javascript:alert(1)", "/%09/evil.example"] {
+    for target in
+        ["//evil.example", "https://evil.example", "/%5Cevil.example", "javascript:alert(1)", "/%09/evil.example"]
+    {
         let body = format!("{next}{}&next={target}", PASSWORD.replace(' ', "+"));
         nexts.push(door.send(form("/sign-in", &body)).await);
     }
@@ -376,7 +379,8 @@ async fn the_delay_doubles_up_to_a_quarter_of_an_hour_and_is_never_a_lock() {
             breathe(count).await;
             run(&app, "update sign_in_attempts set blocked_until = 0").await;
             door.send(attempt("acme-admin", "guess").from("203.0.113.1")).await;
-            let statement = sql("select max(blocked_until) as until, max(last_at) as at from sign_in_attempts where failures > 1");
+            let statement =
+                sql("select max(blocked_until) as until, max(last_at) as at from sign_in_attempts where failures > 1");
             let row = app.state.db.row(&SYSTEM, statement).await.expect("asked").expect("one");
             let until = row.opt_int("until").expect("a number").unwrap_or(0);
             let wait = if until == 0 { 0 } else { until - row.int("at").expect("a number") };
@@ -497,7 +501,8 @@ async fn every_answer_carries_the_security_headers() {
             assert!(policy.contains(part), "{name}: {policy}");
         }
         assert!(!policy.contains("unsafe-inline") && !policy.contains("'unsafe-eval'"), "{name}");
-        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce").to_owned();
+        let nonce =
+            policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce").to_owned();
         for script in reply.text.split("<script").skip(1).filter(|_| reply.text.starts_with("<!DOCTYPE")) {
             let tag = script.split('>').next().unwrap_or_default();
             let is_empty = script.starts_with("></script>");
@@ -527,9 +532,21 @@ async fn every_door_is_closed_to_strangers_unless_it_was_opened() {
     let app = TestApp::start().await;
     let door = Door::of(&app.state);
     let known = [
-        "/", "/machines", "/users", "/containers", "/account", "/api/v1/machines", "/api/v1/users", "/api/v1/status",
-        "/api/v1/engines/local/containers", "/api/v1/jobs", "/api/fn/read_account", "/events", "/api/openapi.json",
-        "/api/docs", "/api/v1/login",
+        "/",
+        "/machines",
+        "/users",
+        "/containers",
+        "/account",
+        "/api/v1/machines",
+        "/api/v1/users",
+        "/api/v1/status",
+        "/api/v1/engines/local/containers",
+        "/api/v1/jobs",
+        "/api/fn/read_account",
+        "/events",
+        "/api/openapi.json",
+        "/api/docs",
+        "/api/v1/login",
     ];
     let mutations: [fn(&str) -> String; 18] = [
         |path| path.to_owned(),
@@ -576,7 +593,9 @@ async fn a_page_that_is_there_and_one_that_is_not_look_alike_to_strangers() {
     let app = TestApp::start().await;
     let door = Door::of(&app.state);
 
-    for (there, missing) in [("/machines", "/nothing"), ("/api/v1/machines", "/api/v1/nothing"), (FUNCTION, "/api/fn/x")] {
+    for (there, missing) in
+        [("/machines", "/nothing"), ("/api/v1/machines", "/api/v1/nothing"), (FUNCTION, "/api/fn/x")]
+    {
         let (there, missing) = (door.send(get(there)).await, door.send(get(missing)).await);
         assert_eq!(there.status, missing.status);
     }
@@ -626,7 +645,8 @@ async fn no_secret_reaches_the_log() {
     }
     let lines = Lines::default();
     let writer = lines.clone();
-    let log = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let log =
+        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(log);
     let app = TestApp::start().await;
     let door = Door::of(&app.state);
