@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let config = format!("data.dir = {:?}\nlog.filter = \"off\"", folder.path().join("data"));
     let state = State::start(Config::from_text(&config)?).await?;
-    let kind = entry("machine").map(|entry| entry.kind).unwrap_or_else(|| unreachable!("machines are in the list"));
+    let kind = entry("machine").expect("machines are in the list").kind;
     let session = Session {
         login: Id::new(),
         user: Id::new(),

@@ -75,11 +75,6 @@ impl Verdict {
     pub fn megabytes_at_most(size: f64, promised: f64) -> Self {
         Self(format!("promised ≤ {promised} MB: {}", kept(size <= promised)))
     }
-
-    /// Nothing is promised about it.
-    pub fn none() -> Self {
-        Self("–".to_owned())
-    }
 }
 
 fn kept(is: bool) -> &'static str {

@@ -349,7 +349,7 @@ test('a list is exported as it is filtered', async ({ page, server }) => {
   await keep(server, 'admin', 'machines', { name: 'export-me', type: 'remote' });
 
   await open(page, '/machines?search=export-me');
-  await page.getByRole('button', { name: 'Export' }).click();
+  await page.getByRole('button', { name: 'Export', exact: true }).click();
   const [download] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('link', { name: 'CSV' }).click(),

@@ -59,7 +59,7 @@ impl Story {
     }
 
     async fn up(self) -> Self {
-        let root = self.app.entered(ROOT).await;
+        let root = self.app.client(ROOT).await;
         until("the engine is up", Duration::from_secs(5), || async {
             root.get("/api/v1/engines/local").await.json()["is_up"] == true
         })
@@ -85,7 +85,7 @@ impl Story {
     }
 
     async fn operate(&self, person: Person, body: Value) -> Answer {
-        self.app.entered(person).await.post(&format!("{CONTAINERS}/operations"), &body).await
+        self.app.client(person).await.post(&format!("{CONTAINERS}/operations"), &body).await
     }
 
     /// A container that was made with the specification, started when wished.
@@ -261,7 +261,7 @@ async fn several_containers_have_a_result_each() {
 #[tokio::test]
 async fn what_happens_outside_is_seen_within_a_second() {
     let story = Story::start().await.up().await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let name = story.name("outside");
     let label = format!("story={}", story.mark);
     let seen = async |state: &str| {
@@ -282,7 +282,7 @@ async fn what_happens_outside_is_seen_within_a_second() {
 #[tokio::test]
 async fn a_run_is_a_job_that_pulls_what_is_missing() {
     let story = Story::start().await.up().await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let image = "localhost:5001/muelle/busybox:2";
     drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rmi", "-f", image]).output());
 
@@ -306,7 +306,7 @@ async fn a_run_is_a_job_that_pulls_what_is_missing() {
 #[tokio::test]
 async fn a_run_that_cannot_start_leaves_nothing_behind() {
     let story = Story::start().await.up().await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let spec = story.spec("bad", json!({"command": ["/no/such/program"]}));
 
     let job = ended(&root, story.operate(ROOT, json!({"operation": "run", "data": spec})).await).await;
@@ -319,7 +319,7 @@ async fn a_run_that_cannot_start_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_pull_tells_of_its_layers_and_of_refusals() {
     let story = Story::start().await.up().await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let pull = async |data: Value| {
         root.post(&format!("{IMAGES}/operations"), &json!({"operation": "pull", "data": data})).await
     };
@@ -346,7 +346,7 @@ async fn a_pull_tells_of_its_layers_and_of_refusals() {
 #[tokio::test]
 async fn a_pull_can_be_cancelled() {
     let story = Story::start().await.up().await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let image = service("MUELLE_TEST_BIG_IMAGE");
     drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rmi", "-f", &image]).output());
     // Nobody answers there, so the pull hangs until it is cancelled.
@@ -369,7 +369,7 @@ async fn a_pull_can_be_cancelled() {
 #[tokio::test]
 async fn images_are_listed_named_and_removed_as_docker_does() {
     let story = Story::start().await.up().await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let image = service("MUELLE_TEST_IMAGE");
     let operate = async |body: Value| root.post(&format!("{IMAGES}/operations"), &body).await;
     let tag = format!("1-{}", story.mark);
@@ -407,7 +407,7 @@ async fn another_customer_sees_nothing_of_a_container() {
     let label = docker(&["inspect", "--format", "{{index .Config.Labels \"muelle.customer\"}}", &id]);
     assert_eq!(label, story.app.customer_id("acme").to_string());
     let (stranger, own, root) =
-        (story.app.entered(STRANGER).await, story.app.entered(ADMIN).await, story.app.entered(ROOT).await);
+        (story.app.client(STRANGER).await, story.app.client(ADMIN).await, story.app.client(ROOT).await);
     let name = story.name("secret");
     let sees = async |client: &Client| client.get(&format!("{CONTAINERS}?search={name}")).await.json()["total"] == 1;
     let without_number = |answer: Answer| {
@@ -438,7 +438,7 @@ async fn another_customer_sees_nothing_of_a_container() {
     let spec = story.spec("forged", json!({"labels": {"muelle.customer": story.app.customer_id("acme")}}));
     let forged = story.operate(STRANGER, json!({"operation": "create", "data": spec})).await.expect(422);
     assert_eq!(forged.problem_fields(), ["labels.muelle.customer"]);
-    let viewer = story.app.entered(VIEWER).await;
+    let viewer = story.app.client(VIEWER).await;
     viewer.post(&format!("{CONTAINERS}/operations"), &json!({"operation": "stop", "object": id})).await.expect(403);
     assert_eq!(viewer.get(&format!("{CONTAINERS}/{id}")).await.status, 200);
 }
@@ -450,7 +450,7 @@ async fn a_customers_prune_leaves_the_others_alone() {
     let own = story.container(REGULAR, "own", once.clone(), true).await;
     let other = story.container(STRANGER, "other", once.clone(), true).await;
     let platforms = story.container(ROOT, "platforms", once, true).await;
-    let client = story.app.entered(REGULAR).await;
+    let client = story.app.client(REGULAR).await;
     let is_there = |id: &str| !docker(&["ps", "-aq", "--filter", &format!("id={id}")]).is_empty();
     until("all have ended", Duration::from_secs(10), || async {
         docker(&["ps", "-q", "--filter", &format!("label=story={}", story.mark)]).is_empty()
@@ -526,7 +526,7 @@ async fn rights_over_the_machine_are_for_the_platforms_administrators() {
 async fn secrets_of_the_environment_are_hidden_from_those_who_only_look() {
     let story = Story::start().await.up().await;
     let id = story.container(REGULAR, "env", json!({"env": {"PASSWORD": "canary-value"}}), false).await;
-    let (viewer, regular) = (story.app.entered(VIEWER).await, story.app.entered(REGULAR).await);
+    let (viewer, regular) = (story.app.client(VIEWER).await, story.app.client(REGULAR).await);
 
     let operation = json!({"operation": "inspect", "object": id});
     let seen = [
@@ -551,7 +551,7 @@ async fn logs_are_read_searched_and_followed() {
     let story = Story::start().await.up().await;
     let script = "for i in $(seq 1 2000); do echo line $i; done; echo trouble >&2; while :; do sleep 1; done";
     let id = story.container(REGULAR, "log", json!({"command": ["sh", "-c", script]}), true).await;
-    let client = story.app.entered(REGULAR).await;
+    let client = story.app.client(REGULAR).await;
     let logs = |query: &str| {
         let path = format!("{CONTAINERS}/{id}/logs?{query}");
         let client = &client;
@@ -704,7 +704,7 @@ async fn a_frozen_engine_is_told_within_five_seconds_and_stops_no_page() {
     let proxy = Proxy::start();
     let story = Story::behind(&proxy).await.up().await;
     let id = story.container(ROOT, "web", json!({}), true).await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let status = async || root.get("/api/v1/engines/local").await.expect(200).json();
 
     proxy.set(Mood::Frozen);
@@ -743,7 +743,7 @@ async fn after_a_restart_of_the_engine_the_list_is_right() {
     let proxy = Proxy::start();
     let story = Story::behind(&proxy).await.up().await;
     let id = story.container(ROOT, "before", json!({}), true).await;
-    let root = story.app.entered(ROOT).await;
+    let root = story.app.client(ROOT).await;
     let listed = async || root.get(&format!("{CONTAINERS}?search={}", story.mark)).await.expect(200).json();
     let names = |listed: &Value| -> Vec<String> {
         let items = listed["items"].as_array().cloned().unwrap_or_default();
@@ -774,7 +774,7 @@ async fn an_engine_that_never_answers_and_one_that_is_not_there_are_told_apart()
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let state_of = async |address: &Path| {
         let story = Story::at(&format!("unix://{}", address.display()), None).await;
-        let root = story.app.entered(ROOT).await;
+        let root = story.app.client(ROOT).await;
         let known = until("the state is known", Duration::from_secs(5), || async {
             root.get("/api/v1/engines/local").await.json()["state"] != "connecting"
         })
@@ -807,7 +807,7 @@ async fn an_engine_that_never_answers_and_one_that_is_not_there_are_told_apart()
 #[tokio::test]
 async fn an_address_without_tls_is_refused_with_a_sentence() {
     let story = Story::at("tcp://127.0.0.1:2375", None).await;
-    let engine = story.app.entered(ROOT).await.get("/api/v1/engines/local").await.expect(200).json();
+    let engine = story.app.client(ROOT).await.get("/api/v1/engines/local").await.expect(200).json();
 
     assert_eq!(engine["state"], "down");
     assert!(engine["problem"].as_str().is_some_and(|problem| problem.contains("without TLS")), "{engine}");

@@ -241,14 +241,6 @@ impl TestApp {
         Client { base: self.url(""), token: Some(token), http: reqwest::Client::new() }
     }
 
-    /// Somebody at a program of their own, with a login of their own and without the cost of a password.
-    pub async fn entered(&self, person: Person) -> Client {
-        let user = self.session(person).user;
-        let entrance = login::enter(&self.state, user, None, "test").await.expect("a login can be made");
-        let token = entrance.bearer(&self.state).expect("the keys can seal");
-        Client { base: self.url(""), token: Some(token), http: reqwest::Client::new() }
-    }
-
     /// Somebody who is not signed in.
     pub fn anonymous(&self) -> Client {
         Client { base: self.url(""), token: None, http: reqwest::Client::new() }

@@ -87,7 +87,7 @@ pub fn History(
         <Transition fallback=|| view! { <Skeleton rows=4 /> }>
             {
                 let answer = Memo::new(move |_| newest.get());
-                move || answer.get().map(shown.clone())
+                move || answer.get().map(shown)
             }
         </Transition>
     }
