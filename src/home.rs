@@ -623,7 +623,9 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
                     "remove" => td_string!(locale, work.home.changed.remove).to_owned(),
                     "restore" => td_string!(locale, work.home.changed.restore).to_owned(),
                     "purge" => td_string!(locale, work.home.changed.purge).to_owned(),
-                    other => other.to_owned(),
+                    "sign_in" => td_string!(locale, work.home.changed.sign_in).to_owned(),
+                    "sign_out" => td_string!(locale, work.home.changed.sign_out).to_owned(),
+                    other => other.replace('_', " "),
                 };
                 let text = format!("{what}: {done}");
                 view! {

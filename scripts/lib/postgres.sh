@@ -23,6 +23,7 @@ postgres_start() {
   postgres_run setsid "$bin/postgres" -D "$dir/data" -c listen_addresses=127.0.0.1 -c port="$port" \
     -c unix_socket_directories= -c max_connections=300 \
     -c fsync=off -c full_page_writes=off -c synchronous_commit=off \
+    -c autovacuum=off -c max_logical_replication_workers=0 \
     </dev/null >>"$1/postgres.log" 2>&1 &
   wait_for 30 "PostgreSQL (log: $1/postgres.log)" postgres_answers "$1"
   as_root head -n 1 "$dir/data/postmaster.pid" >"$1/postgres.pid"

@@ -280,10 +280,9 @@ pub fn fields(value: Value) -> Fields {
     }
 }
 
-/// A database made for one test and dropped with it.
+/// A database made for one test. It goes with the server, which `scripts/services` throws away: dropping
+/// one waits for every connection of the whole server, and many tests at a time wait a minute for each other.
 pub struct PostgresDatabase {
-    server: String,
-    name: String,
     url: String,
 }
 
@@ -296,23 +295,12 @@ impl PostgresDatabase {
         let (prefix, _) = server.rsplit_once('/').expect("the address ends with a database");
         let url = format!("{prefix}/{name}");
         run_on(&server, &format!("create database {name}")).await;
-        Self { server, name, url }
+        Self { url }
     }
 
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
-    }
-}
-
-impl Drop for PostgresDatabase {
-    fn drop(&mut self) {
-        let (server, statement) = (self.server.clone(), format!("drop database if exists {} with (force)", self.name));
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime can be made").block_on(run_on(&server, &statement));
-        });
-        drop(dropping.join());
     }
 }
 

@@ -77,14 +77,14 @@ impl ListView {
         if self.per_page != PER_PAGE {
             params.insert("per_page", self.per_page.to_string());
         }
-        format!("/{}{}", self.path, params.to_query_string())
+        format!("/{}{}", self.path, query(&params))
     }
 
     /// Where the same records, of all pages, are given as a file.
     pub fn export(&self, format: &'static str) -> String {
         let mut params = self.conditions();
         params.insert("format", format.to_owned());
-        format!("/api/v1/{}/export{}", self.path, params.to_query_string())
+        format!("/api/v1/{}/export{}", self.path, query(&params))
     }
 
     fn conditions(&self) -> ParamsMap {
@@ -182,6 +182,12 @@ impl ListView {
     pub fn is_narrowed(&self) -> bool {
         !self.search.is_empty() || !self.filter.is_empty() || self.deleted || self.page > 1
     }
+}
+
+/// The query of an address. The browser leaves a hyphen as it is and the server escapes it; both mean
+/// the same, and what both render shall be the same.
+fn query(params: &ParamsMap) -> String {
+    params.to_query_string().replace("%2D", "-")
 }
 
 #[cfg(test)]
