@@ -199,7 +199,11 @@ pub fn router(state: State) -> anyhow::Result<Router> {
     let root = PathBuf::from(&*options.site_root);
     let limit = state.config.server.body_limit;
     // A log that is followed as text must arrive line by line, and a compressor would wait for more.
-    let worth_it = DefaultPredicate::new().and(NotForContentType::const_new("text/plain"));
+    // The program comes compressed from the build (`make release`); compressing a development build of 20 MB
+    // at each visit would take longer than sending it over a loopback.
+    let worth_it = DefaultPredicate::new()
+        .and(NotForContentType::const_new("text/plain"))
+        .and(NotForContentType::const_new("application/wasm"));
     Ok(app
         .layer(from_fn({
             let state = state.clone();

@@ -266,7 +266,8 @@ async fn a_closed_page_gives_its_place_back() {
 async fn servers_of_one_postgresql_hear_each_other() {
     let app = TestApp::start_on(crate::support::Database::Postgres).await;
     let other = State::start(app.state.config.clone()).await.expect("a second server starts");
-    let mut listener = Listener::open(&sign_in(&app, ADMIN).await, "topic=all", None).await.expect("it opens");
+    let mut listener =
+        Listener::open(&sign_in(&app, ADMIN).await, "topic=records/machine", None).await.expect("it opens");
     assert!(listener.is_quiet().await);
 
     // The second server's own listening may take a moment to begin; telling does not wait for it.
