@@ -135,7 +135,7 @@ test.describe('staff', () => {
 
     await page.getByLabel('Image', { exact: true }).fill(image);
     await page.getByLabel(/^Name/).first().fill('from-form');
-    await page.getByLabel(/^Command/).first().fill("sh -c 'echo $GREETING; sleep 600'");
+    await page.getByRole('textbox', { name: /^Command/ }).fill("sh -c 'echo $GREETING; sleep 600'");
     await page.getByRole('button', { name: 'Paste .env' }).click();
     await page.getByLabel(/Lines of a .env file/).fill('GREETING=hello\nAPI_TOKEN=canary-value');
     await page.getByRole('button', { name: 'Take over' }).click();

@@ -67,7 +67,7 @@ test('dangling images are pruned and the freed bytes told', async ({ page, docke
   await docker('commit', made);
   await docker('rm', made);
   await open(page, '/images?use=dangling');
-  await expect(page.getByText('Dangling', { exact: true }).last()).toBeVisible();
+  await expect(page.getByRole('table').getByText('Dangling', { exact: true })).toBeVisible();
 
   await page.getByRole('button', { name: 'Prune' }).click();
   const dialog = page.getByRole('dialog');

@@ -47,7 +47,7 @@ pub fn Dialog(
                 }
             }
         >
-            <header class="dialog__head">
+            <div class="dialog__head">
                 <h2 id=heading.get_value()>{move || title.get()}</h2>
                 <ActionButton
                     label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
@@ -55,7 +55,7 @@ pub fn Dialog(
                     look=ButtonLook::Icon
                     on_press=Callback::new(move |()| open.set(false))
                 />
-            </header>
+            </div>
             {move || open.get().then(|| children())}
         </dialog>
     }
