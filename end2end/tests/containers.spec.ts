@@ -220,31 +220,6 @@ test.describe('staff', () => {
   });
 });
 
-test.describe('a viewer', () => {
-  test.use({ as: 'viewer' });
-
-  test('sees the containers and is told why nothing can be done', async ({ page, pageOf }) => {
-    const theirs = await pageOf('regular');
-    await open(theirs, '/containers/new');
-    await theirs.getByLabel('Image', { exact: true }).fill(image);
-    await theirs.getByLabel(/^Name/).first().fill('acme-web');
-    await theirs.getByLabel(/^Command/).first().fill('sleep 600');
-    await theirs.getByRole('button', { name: 'Run', exact: true }).click();
-    await expect(theirs.getByRole('link', { name: 'To the container' })).toBeVisible({ timeout: 20_000 });
-
-    await open(page, '/containers');
-    await expect(row(page, 'acme-web')).toBeVisible();
-    const stop = row(page, 'acme-web').getByRole('button', { name: /Stop acme-web/ });
-    await expect(stop).toHaveAttribute('aria-disabled', 'true');
-    await expect(stop).toHaveAttribute('title', /.+/);
-
-    const stranger = await pageOf('stranger');
-    await open(stranger, '/containers');
-    await expect(stranger.getByText('No containers here yet')).toBeVisible();
-    await expect(row(stranger, 'acme-web')).toBeHidden();
-  });
-});
-
 test.describe('a regular user', () => {
   test.use({ as: 'regular' });
 

@@ -331,20 +331,6 @@ test('a list is exported as it is filtered', async ({ page, server }) => {
   expect(text.trim().split('\n')).toHaveLength(2);
 });
 
-test('a user of another customer sees none of it', async ({ server, pageOf, guard }) => {
-  guard.expects(/404/);
-  const kept = await keep(server, 'admin', 'machines', { name: 'secret-crane', type: 'remote' });
-  const page = await pageOf('stranger');
-
-  await open(page, '/machines?search=secret-crane');
-  await expect(page.getByText('Nothing matches.')).toBeVisible();
-  const answer = await page.goto(`/machines/${kept.id}`);
-
-  expect(answer?.status()).toBe(404);
-  await expect(page.getByRole('main')).toContainText('There is no such thing here.');
-  await expect(page.getByText('secret-crane')).toHaveCount(0);
-});
-
 test('there is no page for a kind that is not kept', async ({ page, guard }) => {
   guard.expects(/404/);
 
@@ -387,19 +373,6 @@ test('the login in use is marked, and ending it is asked about', async ({ page }
   await expect(page.getByRole('dialog').getByText('This is the login you are using')).toBeVisible();
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   await expect(own).toHaveCount(1);
-});
-
-test('staff of the platform choose whose a record is', async ({ pageOf }) => {
-  const page = await pageOf('staff');
-
-  await open(page, '/machines/new');
-  await page.getByRole('combobox', { name: 'Customer' }).fill('Globex');
-  await page.getByRole('option', { name: 'Globex' }).click();
-  await save(page, { Name: 'for-globex' });
-  await expect(page.getByRole('heading', { level: 1, name: 'for-globex' })).toBeVisible();
-
-  await open(page, '/machines?search=for-globex');
-  await expect(row(page, 'for-globex').getByRole('link', { name: 'Globex' })).toBeVisible();
 });
 
 test.describe('on a phone, in the dark, in Spanish', () => {

@@ -24,7 +24,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     extract::{DefaultBodyLimit, Request, State as Stated},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
     routing::any,
@@ -203,7 +203,9 @@ pub fn router(state: State) -> anyhow::Result<Router> {
     // at each visit would take longer than sending it over a loopback.
     let worth_it = DefaultPredicate::new()
         .and(NotForContentType::const_new("text/plain"))
-        .and(NotForContentType::const_new("application/wasm"));
+        .and(NotForContentType::const_new("application/wasm"))
+        // Its status is read from its body further out; see `shape`.
+        .and(|_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions| !headers.contains_key("serverfnerror"));
     Ok(app
         .layer(from_fn({
             let state = state.clone();
