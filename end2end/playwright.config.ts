@@ -9,6 +9,7 @@ export default defineConfig({
   workers: Number(process.env.MUELLE_BROWSER_WORKERS ?? 1),
   forbidOnly: !!process.env.CI,
   timeout: 60_000,
+  globalTimeout: 30 * 60_000,
   expect: { timeout: 10_000 },
   reporter: 'list',
   use: {

@@ -116,7 +116,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   storageState: async ({ as, firstStart, cookiesOf }, use) =>
     use(as === null || firstStart ? nobody : await cookiesOf(as)),
 
-  context: async ({ context, guard }, use) => {
+  // The engine is tidied after the pages are closed: an open one would ask for what has gone.
+  context: async ({ engine: _engine, guard, context }, use) => {
     await guard.watch(context);
     await use(context);
   },

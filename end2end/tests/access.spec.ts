@@ -16,6 +16,7 @@ import {
 } from '../support/test.ts';
 
 const wrong = 'User or password is wrong.';
+const otherPassword = 'gull-over-the-harbour-7';
 
 test.describe('somebody who is not signed in', () => {
   test.use({ as: null });
@@ -157,6 +158,38 @@ test('the account page ends another login of the same person', async ({ pageOf, 
   await expect(logins).toHaveCount(2);
   await elsewhere.goto('/account');
   await expect(elsewhere).toHaveURL(/\/sign-in/);
+});
+
+test('a new password signs the person out everywhere else', async ({ pageOf, server, guard }) => {
+  guard.expects(/status of 4(01|22)/);
+  const paula = await newPerson(server, 'paula');
+  const [here, elsewhere] = [await pageOf(null), await pageOf(null)];
+  await signIn(here, paula);
+  await signIn(elsewhere, paula);
+  const change = async (current: string, wanted: string) => {
+    await here.getByLabel('Current password').fill(current);
+    await here.getByLabel('New password').fill(wanted);
+    await here.getByLabel('Password, once more').fill(wanted);
+    await here.getByRole('button', { name: 'Change password' }).click();
+  };
+
+  await here.goto('/account');
+  await ready(here);
+  await change('not the password', otherPassword);
+  await expect(here.getByText('Is not your current password')).toBeVisible();
+  await ready(here);
+  await change(password, 'paula');
+  await expect(here.getByText('Must have at least 12 characters')).toBeVisible();
+  await ready(here);
+  await change(password, otherPassword);
+  await expect(here.getByText('Your password was changed.')).toBeVisible();
+
+  await elsewhere.goto('/account');
+  await expect(elsewhere).toHaveURL(/\/sign-in/);
+  await fillSignIn(elsewhere, paula, password);
+  await expect(elsewhere.getByRole('alert')).toHaveText(wrong);
+  await fillSignIn(elsewhere, paula, otherPassword);
+  await expect(elsewhere).toHaveURL(/\/account$/);
 });
 
 test.describe('a viewer', () => {

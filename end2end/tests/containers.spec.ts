@@ -1,7 +1,7 @@
 // Containers as people meet them: listed, run from the form, watched, stopped and removed.
 
 import type { Page } from '@playwright/test';
-import { expect, ready, test } from '../support/test.ts';
+import { expect, expectAccessible, ready, test } from '../support/test.ts';
 
 const image = required('MUELLE_TEST_IMAGE');
 const big = required('MUELLE_TEST_BIG_IMAGE');
@@ -128,6 +128,37 @@ test.describe('staff', () => {
     await expect(row(page, 'alpha')).toBeHidden();
   });
 
+  test('the form shows the command, refuses what is wrong at its field, and runs with progress', async ({ page, docker }) => {
+    await open(page, '/containers/new');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await expect(page.getByText('Name the image').first()).toBeVisible();
+
+    await page.getByLabel('Image', { exact: true }).fill(image);
+    await page.getByLabel(/^Name/).first().fill('from-form');
+    await page.getByRole('textbox', { name: /^Command/ }).fill("sh -c 'echo $GREETING; sleep 600'");
+    await page.getByRole('button', { name: 'Paste .env' }).click();
+    await page.getByLabel(/Lines of a .env file/).fill('GREETING=hello\nAPI_TOKEN=canary-value');
+    await page.getByRole('button', { name: 'Take over' }).click();
+    await page.getByRole('button', { name: 'Add port' }).click();
+    await page.getByLabel('Port on the machine').fill('99999');
+    await page.getByLabel('Port inside').fill('80');
+    const command = page.getByRole('complementary', { name: 'What it means' });
+    await expect(command).toContainText('--env GREETING=hello');
+    await expect(command).not.toContainText('canary-value');
+
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await expect(page.getByLabel('Port on the machine')).toHaveAttribute('aria-invalid', 'true');
+    await page.getByLabel('Port on the machine').fill('18080');
+    await page.getByLabel(/^Memory/).fill('64m');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+
+    await page.getByRole('dialog').getByRole('link', { name: 'To the container', exact: true }).click();
+    await expect(page.getByRole('heading', { name: 'from-form' })).toBeVisible();
+    await expect(page.getByText('18080 → 80')).toBeVisible();
+    await expect(page.getByText('API_TOKEN=••••••••')).toBeVisible();
+    expect(await docker('inspect', '--format', '{{.HostConfig.Memory}}', 'from-form')).toBe(String(64 * 1024 * 1024));
+  });
+
   test('a log is followed, waits while somebody reads, and is searched by the server', async ({ page, docker }) => {
     await docker(
       'run', '--detach', '--name', 'talker', image, 'sh', '-c',
@@ -189,6 +220,25 @@ test.describe('staff', () => {
     await expect(later.getByRole('link', { name: big })).toBeVisible({ timeout: 30_000 });
     await docker('rmi', big);
   });
+
+  for (const [name, options] of [
+    ['light', { colorScheme: 'light' }],
+    ['dark', { colorScheme: 'dark' }],
+  ] as const) {
+    test.describe(name, () => {
+      test.use(options);
+
+      test('every page of containers is accessible', async ({ page, docker }) => {
+        await outside(docker, 'seen', '--publish', '18081:80', '--env', 'A_TOKEN=x', '--health-cmd', 'true');
+        await docker('create', '--name', 'grouped', '--label', 'com.docker.compose.project=shop', image);
+        for (const path of ['', '/new', '/seen', '/seen?tab=logs', '/seen?tab=health', '/seen?tab=inspect']) {
+          await open(page, `/containers${path}`);
+          await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+          await expectAccessible(page);
+        }
+      });
+    });
+  }
 
   test.describe('on a phone', () => {
     test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });

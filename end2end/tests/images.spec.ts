@@ -44,6 +44,37 @@ test('a pull that cannot work says so in the registry\'s words', async ({ page }
   await expect(dialog.getByRole('alert')).not.toBeEmpty();
 });
 
+test('an image gets a further name, shows its layers, and starts a container', async ({ page, docker }) => {
+  await open(page, '/images');
+  await page.getByRole('button', { name: `More for ${image}` }).click();
+  await page.getByRole('button', { name: 'Tag…' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Repository').fill('story/renamed');
+  await dialog.getByLabel('Tag').fill('9');
+  await dialog.getByRole('button', { name: 'Tag', exact: true }).click();
+  await expect(page.getByText('Now also called story/renamed:9')).toBeVisible();
+
+  await page.getByRole('row').filter({ hasText: 'story/renamed:9' }).getByRole('link').first().click();
+  await expect(page.getByText(image).first()).toBeVisible();
+  await expect(page.getByRole('table')).toBeVisible();
+  await page.getByRole('link', { name: 'Run a container' }).click();
+  await expect(page.getByLabel('Image', { exact: true })).toHaveValue(/.+/);
+  await docker('rmi', 'story/renamed:9');
+});
+
+test('dangling images are pruned and the freed bytes told', async ({ page, docker }) => {
+  const made = await docker('create', image, 'true');
+  await docker('commit', made);
+  await docker('rm', made);
+  await open(page, '/images?use=dangling');
+  await expect(page.getByRole('table').getByText('Dangling', { exact: true })).toBeVisible();
+
+  await page.getByRole('button', { name: 'Prune' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Remove 1' }).click();
+  await expect(dialog.getByText(/Removed 1, .* freed/)).toBeVisible();
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });

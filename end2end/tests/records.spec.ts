@@ -247,6 +247,38 @@ test('a form names what is wrong, and fills in what follows', async ({ page }) =
   await expect(page.getByText('192.168.7.255')).toBeVisible();
 });
 
+test('what only the server knows stands at its field too', async ({ page, server, guard }) => {
+  guard.expects(/422/);
+  await keep(server, 'admin', 'machines', { name: 'taken', type: 'remote' });
+
+  await open(page, '/machines/new');
+  await save(page, { Name: 'taken' });
+
+  await expect(page.getByLabel('Name', { exact: true })).toBeFocused();
+  await expect(page.getByLabel('Name', { exact: true })).toHaveAttribute('aria-invalid', 'true');
+  await page.getByLabel('Name', { exact: true }).fill('free');
+  await expect(page.getByLabel('Name', { exact: true })).not.toHaveAttribute('aria-invalid');
+});
+
+test('whoever was slower reloads and keeps what they typed', async ({ page, server, guard }) => {
+  guard.expects(/409/);
+  const kept = await keep(server, 'admin', 'machines', { name: 'shared', type: 'remote' });
+
+  await open(page, `/machines/${kept.id}/edit`);
+  await page.getByLabel('Description').fill('mine');
+  const token = await bearer(server, 'admin');
+  const theirs = { name: 'shared', type: 'local', revision: kept.revision };
+  await server.api('PUT', `machines/${kept.id}`, theirs, token);
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Reload' }).click();
+
+  await expect(page.getByLabel('Description')).toHaveValue('mine');
+  await expect(page.getByLabel('Place')).toHaveValue('local');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'shared' })).toBeVisible();
+  await expect(page.getByText('mine')).toBeVisible();
+});
+
 test('what was typed is not lost by a press on a link', async ({ page }) => {
   await open(page, '/playbooks/new');
   await page.getByLabel('Name', { exact: true }).fill('half-written');

@@ -44,7 +44,8 @@ rust_tests() {
   shift
   say "$name"
   log=$(mktemp)
-  "$ROOT/scripts/cargo" test --no-default-features --features ssr --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+  # A test that hangs must not keep the others from being counted; all of them take about a minute.
+  timeout 1500 "$ROOT/scripts/cargo" test --no-default-features --features ssr --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
   counts=$(awk '/^test result:/ { passed += $4; failed += $6 } END { print passed + 0, failed + 0 }' "$log")
   rm -f "$log"
   # shellcheck disable=SC2086 # two numbers

@@ -6,6 +6,8 @@ mod session;
 mod theme;
 
 pub use frame::Mark;
+#[cfg(feature = "hydrate")]
+pub use session::end_session;
 pub use session::{refusal, use_session};
 pub use theme::setting;
 

@@ -24,6 +24,31 @@ pub(super) fn provide_session() {
         None
     });
     provide_context(Current(StoredValue::new(session.into_inner())));
+    #[cfg(feature = "hydrate")]
+    drop(window_event_listener(leptos::ev::submit, |event| {
+        if !event.default_prevented() {
+            IS_LEAVING.set(true);
+        }
+    }));
+}
+
+#[cfg(feature = "hydrate")]
+thread_local! {
+    /// Whether a form was sent whose answer is the next page.
+    static IS_LEAVING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Shows where to sign in, after the server told that the login of this page is no more. A form that is
+/// under way may be what ended it, and its answer brings the next login, so that is waited for. Asks for
+/// the page anew instead of reloading, which would send the last form once more.
+#[cfg(feature = "hydrate")]
+pub fn end_session() {
+    if IS_LEAVING.get() {
+        return;
+    }
+    let location = window().location();
+    let path = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
+    drop(location.replace(&path));
 }
 
 /// The signed-in person; `None` on the pages of signing in.

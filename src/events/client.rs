@@ -246,11 +246,9 @@ mod browser {
                 let reason = serde_json::from_str::<End>(data).map(|end| end.reason).unwrap_or_default();
                 match reason.as_str() {
                     "finished" => return self.close(),
-                    // The login is no more: the server shows where to sign in.
                     "session" => {
                         self.close();
-                        drop(window().location().reload());
-                        return;
+                        return crate::app::end_session();
                     }
                     _ => return self.later(),
                 }

@@ -34,7 +34,7 @@ use leptos::{
     nonce::Nonce,
     prelude::{provide_context, use_context},
 };
-use leptos_axum::{LeptosRoutes as _, generate_route_list};
+use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list};
 use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -167,13 +167,24 @@ async fn sweep(state: State) {
     }
 }
 
+/// The routes of the pages. They are listed by building the application outside of any request; the tasks
+/// it starts would outlive it and find their values gone, so they get a runtime that never runs them.
+fn page_routes() -> anyhow::Result<Vec<AxumRouteListing>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().context("listing the pages")?;
+    let entered = runtime.enter();
+    let routes = expand_routes(generate_route_list(App));
+    drop(entered);
+    runtime.shutdown_background();
+    Ok(routes)
+}
+
 /// Every route with every layer: what [`serve`] serves and tests call.
 ///
 /// # Errors
 /// When the configured public address is none.
 pub fn router(state: State) -> anyhow::Result<Router> {
     let options = options(state.config.server.address);
-    let routes = expand_routes(generate_route_list(App));
+    let routes = page_routes()?;
     let app = Router::<LeptosOptions>::new()
         .route("/api/fn/{*name}", any(server_function))
         .leptos_routes_with_context(&options, routes, || provide_request(None), {

@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, Request, header},
 };
 use muelle::platform::{serve, state::State};
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 use tower::ServiceExt as _;
 
 /// The host that requests name unless they say otherwise.
@@ -15,6 +18,9 @@ pub const HOST: &str = "127.0.0.1:3000";
 
 /// The origin of our own pages.
 pub const ORIGIN: &str = "http://127.0.0.1:3000";
+
+/// How long one answer may take before a test fails: far more than any needs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The routes of a server.
 #[derive(Clone)]
@@ -113,9 +119,13 @@ impl Door {
         let mut request = Request::builder().method(ask.method).uri(ask.path).body(ask.body).expect("a request");
         *request.headers_mut() = ask.headers;
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(ask.from, 40_000)));
-        let response = self.0.clone().oneshot(request).await.expect("routes never fail");
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 16 << 20).await.expect("the body can be read");
+        let asked = format!("{} {}", request.method(), request.uri());
+        let answer = async {
+            let (parts, body) = self.0.clone().oneshot(request).await.expect("routes never fail").into_parts();
+            (parts, to_bytes(body, 16 << 20).await.expect("the body can be read"))
+        };
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let (parts, bytes) = answer.unwrap_or_else(|_| panic!("{asked} got no answer within {PATIENCE:?}"));
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Reply { status: parts.status.as_u16(), headers: parts.headers, text }
     }

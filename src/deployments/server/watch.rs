@@ -231,6 +231,8 @@ fn note(dirty: &mut Dirty, event: Event) {
     match event.kind.as_deref() {
         // Health checks run a command every few seconds; that alone changes nothing.
         Some("container") if action.starts_with("exec_") || action == "top" || action == "resize" => {}
+        // The image that it makes has no event of its own.
+        Some("container") if action == "commit" => dirty.images = true,
         Some("container") => match event.actor.and_then(|actor| actor.id) {
             Some(id) => drop(dirty.containers.insert(id)),
             None => dirty.all = true,

@@ -5,7 +5,7 @@ use crate::{
     error::Problem,
     i18n::{Locale, td_string},
 };
-use leptos::prelude::*;
+use leptos::{prelude::*, reactive::owner::WeakOwner};
 use std::collections::BTreeMap;
 
 /// A row of two texts, such as a variable and its value.
@@ -39,6 +39,8 @@ pub(super) struct MountRow {
 /// Everything in the form. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draft {
+    /// What the form lives in, and its rows with it.
+    owner: StoredValue<Option<WeakOwner>>,
     next: StoredValue<u32>,
     pub image: RwSignal<String>,
     pub pull: RwSignal<String>,
@@ -115,6 +117,7 @@ impl Draft {
             Some(_) | None => ("", String::new()),
         };
         Self {
+            owner: StoredValue::new(Owner::current().map(|owner| owner.downgrade())),
             next,
             image: RwSignal::new(spec.image.clone()),
             pull: text(&spec.pull),
@@ -199,26 +202,44 @@ impl Draft {
         self.next.get_value()
     }
 
+    /// Makes a row whose signals live as long as the form: the dialog that asked for it closes before.
+    fn row<T>(self, make: impl FnOnce() -> T) -> T {
+        match self.owner.with_value(|owner| owner.as_ref().and_then(WeakOwner::upgrade)) {
+            Some(owner) => owner.with(make),
+            None => make(),
+        }
+    }
+
     /// A further row for a variable or a label.
     pub fn pair(self, name: &str, value: &str) -> Pair {
-        Pair { key: self.key(), name: RwSignal::new(name.to_owned()), value: RwSignal::new(value.to_owned()) }
+        self.row(|| Pair {
+            key: self.key(),
+            name: RwSignal::new(name.to_owned()),
+            value: RwSignal::new(value.to_owned()),
+        })
     }
 
     /// A further row for a port.
     pub fn port(self) -> PortRow {
         let empty = || RwSignal::new(String::new());
-        PortRow { key: self.key(), host_ip: empty(), host_port: empty(), container_port: empty(), protocol: empty() }
+        self.row(|| PortRow {
+            key: self.key(),
+            host_ip: empty(),
+            host_port: empty(),
+            container_port: empty(),
+            protocol: empty(),
+        })
     }
 
     /// A further row for a mount.
     pub fn mount(self) -> MountRow {
-        MountRow {
+        self.row(|| MountRow {
             key: self.key(),
             kind: RwSignal::new("volume".to_owned()),
             source: RwSignal::new(String::new()),
             target: RwSignal::new(String::new()),
             read_only: RwSignal::new(false),
-        }
+        })
     }
 
     /// The specification that the form means, and what in it cannot be read. Follows every field.

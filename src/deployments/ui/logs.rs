@@ -451,8 +451,7 @@ mod browser {
                 self.shut();
                 match reason.as_str() {
                     "finished" => drop(self.link.try_set(Link::Ended)),
-                    // The login is no more: the server shows where to sign in.
-                    "session" => drop(window().location().reload()),
+                    "session" => crate::app::end_session(),
                     _ => self.later(),
                 }
                 return;

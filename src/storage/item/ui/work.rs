@@ -72,7 +72,8 @@ impl Work {
             // Whoever ended the session they are in is signed out by now.
             let own = session.as_ref().filter(|_| kind.name == "login").map(|session| session.login.cast());
             if task == Task::Remove && done_ones.iter().any(|(id, _)| Some(*id) == own) {
-                drop(window().location().reload());
+                #[cfg(feature = "hydrate")]
+                crate::app::end_session();
                 return;
             }
             let text = match (task, done_ones.as_slice()) {
