@@ -122,6 +122,8 @@ pub struct LastChange {
     pub kind: String,
     /// Which one: a record's id, a container's name.
     pub record: String,
+    /// The record's name, while there is one.
+    pub name: Option<String>,
     /// What was done.
     pub action: String,
 }
@@ -156,7 +158,10 @@ mod server {
         },
         time::Timestamp,
     };
-    use std::time::{Duration, Instant};
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        time::{Duration, Instant},
+    };
     use tokio::sync::Mutex;
 
     /// How long a failed job needs attention.
@@ -289,10 +294,21 @@ mod server {
                 person_name: row.text("person_name")?,
                 kind: row.text("kind")?,
                 record: row.text("record")?,
+                name: None,
                 action: row.text("action")?,
             })
         };
-        Ok(Some(rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?))
+        let mut changes = rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut ids: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        // A login has no name but that of its person, who stands beside it.
+        for change in changes.iter().filter(|change| change.kind != "login") {
+            ids.entry(&change.kind).or_default().insert(change.record.clone());
+        }
+        let names = store::names(&context.state, &permit, ids).await?;
+        for change in &mut changes {
+            change.name = names.get(&change.record).cloned();
+        }
+        Ok(Some(changes))
     }
 }
 
@@ -627,7 +643,10 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
                     "sign_out" => td_string!(locale, work.home.changed.sign_out).to_owned(),
                     other => other.replace('_', " "),
                 };
-                let text = format!("{what}: {done}");
+                let text = match &change.name {
+                    Some(name) => format!("{what} {name}: {done}"),
+                    None => format!("{what}: {done}"),
+                };
                 view! {
                     <li>
                         {match kind {

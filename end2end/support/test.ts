@@ -96,7 +96,9 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         if (known) return known;
         const context = await browser.newContext({ baseURL: server.url, storageState: nobody });
         await signIn(await context.newPage(), name);
-        const cookies = await context.storageState();
+        const { cookies: all, origins } = await context.storageState();
+        // The login alone: language and theme follow the browser of each story.
+        const cookies = { cookies: all.filter((cookie) => cookie.httpOnly), origins };
         await context.close();
         kept.set(name, cookies);
         return cookies;

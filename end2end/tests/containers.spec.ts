@@ -229,7 +229,7 @@ test.describe('staff', () => {
       test.use(options);
 
       test('every page of containers is accessible', async ({ page, docker }) => {
-        await outside(docker, 'seen', '--publish', '18081:80', '--env', 'A_TOKEN=x', '--health-cmd', 'true');
+        await outside(docker, 'seen', '--publish', '80', '--env', 'A_TOKEN=x', '--health-cmd', 'true');
         await docker('create', '--name', 'grouped', '--label', 'com.docker.compose.project=shop', image);
         for (const path of ['', '/new', '/seen', '/seen?tab=logs', '/seen?tab=health', '/seen?tab=inspect']) {
           await open(page, `/containers${path}`);

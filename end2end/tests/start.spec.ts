@@ -48,7 +48,7 @@ test('the one-time link creates the first administrator, once', async ({ page, p
   await page.getByLabel('Password, once more').fill(password);
   await page.getByRole('button', { name: 'Create and sign in' }).click();
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
-  await expect(page.getByRole('link', { name: 'Customers' })).toBeVisible();
+  await expect(page.getByRole('link', { name: 'Customers', exact: true })).toBeVisible();
 
   await other.goto(link);
   await other.getByLabel('Username').fill('eve');

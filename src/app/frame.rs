@@ -9,10 +9,11 @@ use crate::{
     authentication::policy::{self, Verb},
     events::client::{self as events, Lamp},
     i18n::{Locale, t, t_string, td_string, use_i18n},
-    ui::{ActionButton, ButtonLook, Icon, Menu, MenuLink, ToastStack, Tone, format, toast},
+    ui::{ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, toast},
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
+use leptos_i18n::I18nContext;
 use leptos_router::{components::Outlet, hooks::use_location};
 
 /// One page of the navigation.
@@ -108,7 +109,7 @@ fn ToSignIn(wanted: String) -> impl IntoView {
     let target = if wanted.is_empty() || wanted == "/" {
         "/sign-in".to_owned()
     } else {
-        format!("/sign-in?next={}", js_escape(&wanted))
+        format!("/sign-in?next={}", escaped(&wanted))
     };
     #[cfg(feature = "ssr")]
     leptos_axum::redirect(&target);
@@ -117,19 +118,6 @@ fn ToSignIn(wanted: String) -> impl IntoView {
         // A fresh document, because the session is fixed for the life of one.
         drop(window().location().set_href(&target));
     });
-}
-
-/// Escapes what is not plain in a query's value.
-fn js_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            escaped.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    escaped
 }
 
 #[component]
@@ -279,6 +267,14 @@ fn ConnectionLamp() -> impl IntoView {
     }
 }
 
+/// Shows everything in the other language.
+pub(super) fn switch_language(i18n: I18nContext<Locale>) {
+    i18n.set_locale(match i18n.get_locale_untracked() {
+        Locale::en => Locale::es,
+        Locale::es => Locale::en,
+    });
+}
+
 #[component]
 fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
     let i18n = use_i18n();
@@ -315,10 +311,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                         type="button"
                         class="button button--quiet"
                         aria-label=move || t_string!(i18n, common.top.language_label)
-                        on:click=move |_| i18n.set_locale(match i18n.get_locale_untracked() {
-                            Locale::en => Locale::es,
-                            Locale::es => Locale::en,
-                        })
+                        on:click=move |_| switch_language(i18n)
                     >
                         {move || match i18n.get_locale() {
                             Locale::en => "EN",
@@ -335,7 +328,12 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                         icon=lu::LuUserRoundCog
                         href="/account"
                     />
-                    <form method="post" action="/sign-out">
+                    <MenuItem
+                        label=Signal::derive(move || t_string!(i18n, common.top.language_label).to_owned())
+                        icon=lu::LuLanguages
+                        on_press=Callback::new(move |()| switch_language(i18n))
+                    />
+                    <form method="post" action="/sign-out" id="sign-out">
                         <button type="submit" class="menu__item">
                             <Icon icon=lu::LuLogOut />
                             {t!(i18n, common.top.sign_out)}

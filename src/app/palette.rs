@@ -1,12 +1,96 @@
-//! The command palette: every page by name, from the keyboard.
+//! The command palette: every page and what can be begun from anywhere, by name, from the keyboard.
 
-use super::frame::destinations;
+use super::{
+    frame::{destinations, switch_language},
+    session::refusal_now,
+    theme::use_theme,
+};
 use crate::{
-    i18n::{t, t_string, use_i18n},
+    authentication::policy::Verb,
+    i18n::{Locale, t, t_string, td_string, use_i18n},
+    storage::entries,
     ui::{Dialog, Icon},
 };
+use icondata_lu as lu;
 use leptos::{html, prelude::*};
-use leptos_router::hooks::use_navigate;
+use std::sync::Arc;
+
+/// Something the palette offers.
+#[derive(Clone)]
+struct Entry {
+    label: Arc<dyn Fn(Locale) -> String + Send + Sync>,
+    icon: icondata_core::Icon,
+    act: Act,
+}
+
+#[derive(Clone)]
+enum Act {
+    /// Leads to a page.
+    Open(String),
+    /// Does something here.
+    Do(Callback<()>),
+}
+
+/// Everything that the signed-in person may open or begin, pages first.
+fn offered() -> Vec<Entry> {
+    let i18n = use_i18n();
+    let (is_dark, switch_theme) = use_theme();
+    let opens = |label: fn(Locale) -> &'static str, icon, path: &str| Entry {
+        label: Arc::new(move |locale| label(locale).to_owned()),
+        icon,
+        act: Act::Open(path.to_owned()),
+    };
+    let mut offered: Vec<Entry> = destinations().into_iter().map(|it| opens(it.label, it.icon, it.path)).collect();
+    if refusal_now(Verb::Operate, "container").is_none() {
+        offered.push(opens(|locale| td_string!(locale, deployments.containers.new), lu::LuPlus, "/containers/new"));
+    }
+    if refusal_now(Verb::Operate, "image").is_none() {
+        let label = |locale: Locale| td_string!(locale, deployments.containers.pull_image);
+        offered.push(opens(label, lu::LuDownload, "/images?pull=new"));
+    }
+    for kind in entries().map(|entry| entry.kind).filter(|kind| !kind.read_only) {
+        if refusal_now(Verb::Create, kind.name).is_none() {
+            offered.push(Entry {
+                label: Arc::new(move |locale| {
+                    td_string!(locale, records.page.new, what = (kind.one)(locale).to_lowercase())
+                }),
+                icon: lu::LuPlus,
+                act: Act::Open(format!("/{}/new", kind.plural)),
+            });
+        }
+    }
+    offered.push(opens(|locale| td_string!(locale, common.top.account), lu::LuUserRoundCog, "/account"));
+    let does = |label: Arc<dyn Fn(Locale) -> String + Send + Sync>, icon, act| Entry { label, icon, act: Act::Do(act) };
+    offered.push(does(
+        Arc::new(move |locale| {
+            if is_dark.get() { td_string!(locale, common.top.light) } else { td_string!(locale, common.top.dark) }
+                .to_owned()
+        }),
+        lu::LuMoon,
+        switch_theme,
+    ));
+    offered.push(does(
+        Arc::new(|locale| td_string!(locale, common.top.language_label).to_owned()),
+        lu::LuLanguages,
+        Callback::new(move |()| switch_language(i18n)),
+    ));
+    offered.push(does(
+        Arc::new(|locale| td_string!(locale, common.top.sign_out).to_owned()),
+        lu::LuLogOut,
+        Callback::new(|()| {
+            #[cfg(feature = "hydrate")]
+            {
+                use wasm_bindgen::JsCast as _;
+
+                let form = document().get_element_by_id("sign-out");
+                if let Some(form) = form.and_then(|form| form.dyn_into::<web_sys::HtmlFormElement>().ok()) {
+                    drop(form.request_submit());
+                }
+            }
+        }),
+    ));
+    offered
+}
 
 /// The palette; Ctrl-K (or Command-K) opens it.
 #[component]
@@ -17,24 +101,26 @@ pub(super) fn Palette(
     let i18n = use_i18n();
     let words = RwSignal::new(String::new());
     let chosen = RwSignal::new(0_usize);
-    let all = StoredValue::new(destinations());
+    let all = StoredValue::new(offered());
     let found = Memo::new(move |_| {
         let words = words.get().to_lowercase();
         let locale = i18n.get_locale();
-        all.get_value()
-            .into_iter()
-            .enumerate()
-            .filter(|(_, destination)| (destination.label)(locale).to_lowercase().contains(words.trim()))
-            .map(|(index, _)| index)
-            .collect::<Vec<_>>()
+        all.with_value(|all| {
+            let is_meant = |entry: &Entry| (entry.label)(locale).to_lowercase().contains(words.trim());
+            all.iter().enumerate().filter(|(_, entry)| is_meant(entry)).map(|(index, _)| index).collect::<Vec<_>>()
+        })
     });
-    let navigate = StoredValue::new(use_navigate());
+    // A press on the entry itself, so that a page with unsaved changes is asked first.
     let go = move || {
-        let target = found.with_untracked(|found| found.get(chosen.get_untracked()).copied());
-        if let Some(index) = target {
-            open.set(false);
-            let path = all.with_value(|all| all[index].path);
-            navigate.with_value(|navigate| navigate(path, leptos_router::NavigateOptions::default()));
+        #[cfg(feature = "hydrate")]
+        {
+            use wasm_bindgen::JsCast as _;
+
+            let entry =
+                document().query_selector("#palette-list [aria-selected=\"true\"] .palette__entry").ok().flatten();
+            if let Some(entry) = entry.and_then(|entry| entry.dyn_into::<web_sys::HtmlElement>().ok()) {
+                entry.click();
+            }
         }
     };
     #[cfg(feature = "hydrate")]
@@ -94,21 +180,39 @@ pub(super) fn Palette(
                         .into_iter()
                         .enumerate()
                         .map(|(place, index)| {
-                            let destination = all.with_value(|all| all[index]);
+                            let entry = all.with_value(|all| all[index].clone());
+                            let content = view! {
+                                <Icon icon=entry.icon />
+                                {move || (entry.label)(i18n.get_locale())}
+                            };
                             view! {
                                 <li
                                     id=format!("palette-{place}")
                                     role="option"
                                     aria-selected=move || if chosen.get() == place { "true" } else { "false" }
-                                    on:click=move |_| {
-                                        chosen.set(place);
-                                        go();
-                                    }
                                 >
-                                    <span class="palette__entry">
-                                        <Icon icon=destination.icon />
-                                        {(destination.label)(i18n.get_locale())}
-                                    </span>
+                                    {match entry.act {
+                                        Act::Open(path) => view! {
+                                            <a class="palette__entry" href=path tabindex="-1" on:click=move |_| open.set(false)>
+                                                {content}
+                                            </a>
+                                        }
+                                            .into_any(),
+                                        Act::Do(act) => view! {
+                                            <button
+                                                type="button"
+                                                class="palette__entry"
+                                                tabindex="-1"
+                                                on:click=move |_| {
+                                                    open.set(false);
+                                                    act.run(());
+                                                }
+                                            >
+                                                {content}
+                                            </button>
+                                        }
+                                            .into_any(),
+                                    }}
                                 </li>
                             }
                         })

@@ -4,7 +4,7 @@
 use crate::{
     authentication::{
         model::Session,
-        policy::{self, Verb},
+        policy::{self, Reason, Verb},
     },
     i18n::use_i18n,
 };
@@ -56,10 +56,15 @@ pub fn use_session() -> Option<Session> {
     use_context::<Current>().and_then(|current| current.0.get_value())
 }
 
+/// Why the signed-in person may not do this with things of that kind; `None` when they may.
+pub(super) fn refusal_now(verb: Verb, subject: &str) -> Option<Reason> {
+    use_session().and_then(|session| policy::decide(&session, verb, subject).err())
+}
+
 /// Why the signed-in person may not do this with things of that kind, as a sentence; `None` when
 /// they may. Asks the same table as the server.
 pub fn refusal(verb: Verb, subject: &'static str) -> Signal<Option<String>> {
     let i18n = use_i18n();
-    let reason = use_session().and_then(|session| policy::decide(&session, verb, subject).err());
+    let reason = refusal_now(verb, subject);
     Signal::derive(move || reason.map(|reason| reason.text(i18n.get_locale()).to_owned()))
 }

@@ -36,10 +36,8 @@ pub(super) fn ThemeAttribute() -> impl IntoView {
     view! { <Html attr:data-theme=attribute /> }
 }
 
-/// Switches between light and dark.
-#[component]
-pub(super) fn ThemeButton() -> impl IntoView {
-    let i18n = use_i18n();
+/// Whether the page is dark, and how to switch.
+pub(super) fn use_theme() -> (Memo<bool>, Callback<()>) {
     let theme = use_context::<Theme>().expect("the application provides the theme");
     let system_is_dark = leptos_use::use_preferred_dark();
     let mounted = RwSignal::new(false);
@@ -50,6 +48,17 @@ pub(super) fn ThemeButton() -> impl IntoView {
         Some("light") => false,
         _ => mounted.get() && system_is_dark.get(),
     });
+    let switch = Callback::new(move |()| {
+        theme.choose.set(Some(if is_dark.get_untracked() { "light" } else { "dark" }.to_owned()));
+    });
+    (is_dark, switch)
+}
+
+/// Switches between light and dark.
+#[component]
+pub(super) fn ThemeButton() -> impl IntoView {
+    let i18n = use_i18n();
+    let (is_dark, switch) = use_theme();
     view! {
         <ActionButton
             label=Signal::derive(move || {
@@ -57,9 +66,7 @@ pub(super) fn ThemeButton() -> impl IntoView {
             })
             icon=Signal::derive(move || if is_dark.get() { icondata_lu::LuSun } else { icondata_lu::LuMoon })
             look=ButtonLook::Icon
-            on_press=Callback::new(move |()| {
-                theme.choose.set(Some(if is_dark.get_untracked() { "light" } else { "dark" }.to_owned()));
-            })
+            on_press=switch
         />
     }
 }

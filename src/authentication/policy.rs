@@ -36,6 +36,8 @@ pub enum Reason {
     OnlyPlatform,
     /// The system makes these.
     OnlyTheSystem,
+    /// Images belong to all customers of an engine.
+    SharedImages,
 }
 
 impl Reason {
@@ -46,6 +48,7 @@ impl Reason {
             Self::OnlyAdministrators => td_string!(locale, errors.reason.only_administrators),
             Self::OnlyPlatform => td_string!(locale, errors.reason.only_platform),
             Self::OnlyTheSystem => td_string!(locale, errors.reason.only_the_system),
+            Self::SharedImages => td_string!(locale, errors.reason.shared_images),
         }
     }
 }
@@ -77,6 +80,7 @@ pub fn decide(session: &Session, verb: Verb, subject: &str) -> Result<(), Reason
         (_, Verb::Elevate) if admin && platform => Ok(()),
         (_, Verb::Elevate) => Err(Reason::OnlyPlatform),
         _ if session.role == Role::Viewer => Err(Reason::ViewersOnlyRead),
+        ("image", Verb::Update | Verb::Remove) if !platform => Err(Reason::SharedImages),
         _ => Ok(()),
     }
 }

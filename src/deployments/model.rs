@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 /// The name of an engine in the API and the URL; `local` exists from the start.
 pub const LOCAL: &str = "local";
 
+/// The label that names the customer a container belongs to.
+pub const CUSTOMER_LABEL: &str = "muelle.customer";
+
 /// How a connection to an engine stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

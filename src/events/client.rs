@@ -114,11 +114,14 @@ fn append(kept: &mut Vec<Line>, fresh: Vec<Line>) {
 mod browser {
     use super::{Events, LINES_KEPT, Lamp, append};
     use crate::{
-        events::model::Topic,
+        events::{
+            model::Topic,
+            stream::{EventStream, StreamState},
+        },
         id::Id,
         jobs::model::{Job, Line, Progress},
     };
-    use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
+    use leptos::prelude::*;
     use serde::Deserialize;
     use std::{
         cell::{Cell, RefCell},
@@ -126,207 +129,11 @@ mod browser {
         rc::Rc,
         time::Duration,
     };
-    use wasm_bindgen::{JsCast as _, closure::Closure};
-    use web_sys::{EventSource, MessageEvent};
 
     /// Changes within this time are counted as one.
     const GATHER: Duration = Duration::from_millis(60);
     /// And then none for this long, so that a storm of changes asks a few times a second at most.
     const REST: Duration = Duration::from_millis(300);
-    /// After so many failures in a row the lamp says offline.
-    const PATIENCE: u32 = 3;
-
-    /// An open stream with its listeners; closed when dropped.
-    struct Stream {
-        source: EventSource,
-        _listeners: Vec<Closure<dyn Fn(MessageEvent)>>,
-        _opened: Closure<dyn Fn()>,
-        _failed: Closure<dyn Fn()>,
-    }
-
-    impl Drop for Stream {
-        fn drop(&mut self) {
-            self.source.close();
-        }
-    }
-
-    /// What happens on a connection.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Link {
-        Open,
-        /// The browser tries again by itself.
-        Waiting,
-        /// The server refused, or the browser gave up.
-        Refused,
-    }
-
-    /// A stream that is opened again, with growing delays, until the connection is dropped.
-    struct Connection {
-        path: String,
-        hear: Box<dyn Fn(&str, &str) -> bool>,
-        tell: Box<dyn Fn(Lamp)>,
-        stream: RefCell<Option<Stream>>,
-        cursor: RefCell<String>,
-        failures: Cell<u32>,
-        timer: Cell<Option<TimeoutHandle>>,
-        closed: Cell<bool>,
-    }
-
-    impl Connection {
-        /// Opens `path`. `hear` gets each event's name and data, and says whether to go on.
-        fn open(path: String, hear: impl Fn(&str, &str) -> bool + 'static, tell: impl Fn(Lamp) + 'static) -> Rc<Self> {
-            let connection = Rc::new(Self {
-                path,
-                hear: Box::new(hear),
-                tell: Box::new(tell),
-                stream: RefCell::new(None),
-                cursor: RefCell::default(),
-                failures: Cell::new(0),
-                timer: Cell::new(None),
-                closed: Cell::new(false),
-            });
-            connection.connect();
-            connection
-        }
-
-        fn connect(self: &Rc<Self>) {
-            if self.closed.get() {
-                return;
-            }
-            let cursor = self.cursor.borrow();
-            let path =
-                if cursor.is_empty() { self.path.clone() } else { format!("{}&last_event_id={cursor}", self.path) };
-            drop(cursor);
-            let Ok(source) = EventSource::new(&path) else {
-                return;
-            };
-            let mut listeners = Vec::new();
-            for name in ["change", "job", "lines", "resync", "end"] {
-                let weak = Rc::downgrade(self);
-                let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-                    let Some(connection) = weak.upgrade() else {
-                        return;
-                    };
-                    let id = event.last_event_id();
-                    if !id.is_empty() {
-                        *connection.cursor.borrow_mut() = id;
-                    }
-                    let data = event.data().as_string().unwrap_or_default();
-                    connection.heard(name, &data);
-                });
-                drop(source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref()));
-                listeners.push(listener);
-            }
-            let weak = Rc::downgrade(self);
-            let opened = Closure::<dyn Fn()>::new(move || {
-                if let Some(connection) = weak.upgrade() {
-                    connection.moved(Link::Open);
-                }
-            });
-            source.set_onopen(Some(opened.as_ref().unchecked_ref()));
-            let weak = Rc::downgrade(self);
-            let failed = Closure::<dyn Fn()>::new(move || {
-                let Some(connection) = weak.upgrade() else {
-                    return;
-                };
-                let refused = connection
-                    .stream
-                    .borrow()
-                    .as_ref()
-                    .is_some_and(|stream| stream.source.ready_state() == EventSource::CLOSED);
-                connection.moved(if refused { Link::Refused } else { Link::Waiting });
-            });
-            source.set_onerror(Some(failed.as_ref().unchecked_ref()));
-            let stream = Stream { source, _listeners: listeners, _opened: opened, _failed: failed };
-            *self.stream.borrow_mut() = Some(stream);
-        }
-
-        fn heard(self: &Rc<Self>, name: &'static str, data: &str) {
-            if name == "end" {
-                let reason = serde_json::from_str::<End>(data).map(|end| end.reason).unwrap_or_default();
-                match reason.as_str() {
-                    "finished" => return self.close(),
-                    "session" => {
-                        self.close();
-                        return crate::app::end_session();
-                    }
-                    _ => return self.later(),
-                }
-            }
-            if !(self.hear)(name, data) {
-                self.close();
-            }
-        }
-
-        fn moved(self: &Rc<Self>, link: Link) {
-            match link {
-                Link::Open => {
-                    self.failures.set(0);
-                    (self.tell)(Lamp::Live);
-                }
-                Link::Waiting => {
-                    self.failures.set(self.failures.get() + 1);
-                    (self.tell)(self.lamp());
-                }
-                Link::Refused => self.later(),
-            }
-        }
-
-        fn lamp(&self) -> Lamp {
-            let away = !window().navigator().on_line() || self.failures.get() > PATIENCE;
-            if away { Lamp::Offline } else { Lamp::Reconnecting }
-        }
-
-        /// Opens the stream again after a while: 1, 2, 4 … 30 seconds, and some chance.
-        fn later(self: &Rc<Self>) {
-            if self.closed.get() {
-                return;
-            }
-            let failures = self.failures.get() + 1;
-            self.failures.set(failures);
-            (self.tell)(self.lamp());
-            if let Some(stream) = self.stream.borrow().as_ref() {
-                stream.source.close();
-            }
-            let seconds = f64::from(1_u32 << failures.min(5)).min(30.0) / 2.0;
-            let delay = Duration::from_secs_f64(seconds * (1.0 + js_sys::Math::random()));
-            let weak = Rc::downgrade(self);
-            let timer = set_timeout_with_handle(
-                move || {
-                    if let Some(connection) = weak.upgrade() {
-                        connection.connect();
-                    }
-                },
-                delay,
-            );
-            if let Some(earlier) = self.timer.replace(timer.ok()) {
-                earlier.clear();
-            }
-        }
-
-        /// Opens it now instead of later, as when the network is back.
-        fn now(self: &Rc<Self>) {
-            if let Some(timer) = self.timer.take() {
-                timer.clear();
-                self.connect();
-            }
-        }
-
-        fn close(&self) {
-            self.closed.set(true);
-            if let Some(timer) = self.timer.take() {
-                timer.clear();
-            }
-            if let Some(stream) = self.stream.borrow().as_ref() {
-                stream.source.close();
-            }
-        }
-    }
-
-    #[derive(Deserialize)]
-    struct End {
-        reason: String,
-    }
 
     #[derive(Deserialize)]
     struct Change {
@@ -378,18 +185,32 @@ mod browser {
         }
     }
 
+    /// The address of a stream that goes on after the event of that id.
+    fn resumed(path: &str, cursor: &str) -> String {
+        if cursor.is_empty() { path.to_owned() } else { format!("{path}&last_event_id={cursor}") }
+    }
+
+    fn lamp_of(state: StreamState) -> Lamp {
+        match state {
+            StreamState::Live => Lamp::Live,
+            StreamState::Waiting => Lamp::Reconnecting,
+            StreamState::Away | StreamState::Ended => Lamp::Offline,
+        }
+    }
+
     /// Follows every change in reach for as long as the caller's owner lives.
     pub(super) fn follow_changes(events: &Events) {
         let events = events.clone();
         let lamp = events.lamp;
-        let slot = StoredValue::new_local(None::<Rc<Connection>>);
+        let slot = StoredValue::new_local(None::<Rc<EventStream>>);
         Effect::new(move |_| {
             let gathered =
                 Rc::new(Gathered { topics: RefCell::default(), resync: Cell::new(false), waiting: Cell::new(false) });
             let opened_before = Cell::new(false);
             let (hearing, telling) = (events.clone(), events.clone());
-            let connection = Connection::open(
-                "/events?topic=all".to_owned(),
+            let stream = EventStream::open(
+                |cursor| resumed("/events?topic=all", cursor),
+                &["change", "resync"],
                 move |name, data| {
                     match name {
                         "change" => {
@@ -408,7 +229,8 @@ mod browser {
                     gathered.soon(&hearing, GATHER);
                     true
                 },
-                move |lamp| {
+                move |state| {
+                    let lamp = lamp_of(state);
                     if lamp == Lamp::Live && !opened_before.replace(true) {
                         // Between the rendering of the page and now something may have changed unheard.
                         telling.resyncs.try_update(|count| *count += 1);
@@ -416,10 +238,10 @@ mod browser {
                     telling.lamp.try_set(lamp);
                 },
             );
-            slot.set_value(Some(connection));
+            slot.set_value(Some(stream));
         });
         let online = window_event_listener(leptos::ev::online, move |_| {
-            slot.try_with_value(|slot| slot.as_ref().map(Connection::now));
+            slot.try_with_value(|slot| slot.as_ref().map(EventStream::now));
         });
         let offline = window_event_listener(leptos::ev::offline, move |_| {
             lamp.try_set(Lamp::Offline);
@@ -427,20 +249,21 @@ mod browser {
         on_cleanup(move || {
             online.remove();
             offline.remove();
-            slot.try_update_value(|slot| slot.take().map(|connection| connection.close()));
+            slot.try_update_value(|slot| slot.take().map(|stream| stream.close()));
         });
     }
 
     /// Follows the job that `id` names, and another when it changes.
     pub(super) fn follow_job(id: Signal<Option<Id<Job>>>, job: RwSignal<Option<Job>>, lines: RwSignal<Vec<Line>>) {
-        let slot = StoredValue::new_local(None::<Rc<Connection>>);
+        let slot = StoredValue::new_local(None::<Rc<EventStream>>);
         Effect::new(move |_| {
-            slot.try_update_value(|slot| slot.take().map(|connection| connection.close()));
+            slot.try_update_value(|slot| slot.take().map(|stream| stream.close()));
             job.set(None);
             lines.set(Vec::new());
             let Some(id) = id.get() else { return };
-            let connection = Connection::open(
-                format!("/events?topic=job/{id}&tail={LINES_KEPT}"),
+            let stream = EventStream::open(
+                move |cursor| resumed(&format!("/events?topic=job/{id}&tail={LINES_KEPT}"), cursor),
+                &["job", "lines"],
                 move |name, data| {
                     match name {
                         "job" => {
@@ -459,10 +282,10 @@ mod browser {
                 },
                 |_| {},
             );
-            slot.set_value(Some(connection));
+            slot.set_value(Some(stream));
         });
         on_cleanup(move || {
-            slot.try_update_value(|slot| slot.take().map(|connection| connection.close()));
+            slot.try_update_value(|slot| slot.take().map(|stream| stream.close()));
         });
     }
 }

@@ -4,3 +4,5 @@ pub mod client;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod server;
+#[cfg(feature = "hydrate")]
+pub mod stream;

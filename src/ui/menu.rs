@@ -168,9 +168,20 @@ pub fn MenuLink(
     /// True where the server answers with a file.
     #[prop(optional)]
     download: bool,
+    /// Why it leads nowhere at the moment.
+    #[prop(into, optional)]
+    refused: Signal<Option<String>>,
 ) -> impl IntoView {
     view! {
-        <a class="menu__item" href=move || href.get() rel=download.then_some("external") download=download.then_some("")>
+        <a
+            class="menu__item"
+            href=move || refused.get().is_none().then(|| href.get())
+            role=move || refused.get().is_some().then_some("link")
+            aria-disabled=move || refused.get().is_some().then_some("true")
+            title=move || refused.get()
+            rel=download.then_some("external")
+            download=download.then_some("")
+        >
             <Icon icon />
             {move || label.get()}
         </a>

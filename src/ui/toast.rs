@@ -52,6 +52,10 @@ impl Toasts {
 
     /// Tells that something failed, in the error's own words.
     pub fn failed(self, error: &Error) {
+        #[cfg(feature = "hydrate")]
+        if matches!(error, Error::Unauthenticated) {
+            return crate::app::end_session();
+        }
         self.push(Tone::Bad, error.message(self.locale.get_untracked()), None, None);
     }
 

@@ -31,6 +31,7 @@ pub fn routes() -> Router<LeptosOptions> {
         .route("/sign-out", post(sign_out))
         .route("/setup", post(set_up))
         .route("/account", post(change_password))
+        .route("/account/logins/end-others", post(end_other_logins))
         .route("/account/logins/{id}/end", post(end_login))
 }
 
@@ -168,6 +169,13 @@ async fn change_password(
             tell(&mut answer, error, context.locale);
             page(options, context, origin, "/account", answer, code).await
         }
+    }
+}
+
+async fn end_other_logins(context: Context) -> Response {
+    match login::end_own_others(&context).await {
+        Ok(()) => Redirect::to("/account").into_response(),
+        Err(error) => crate::platform::errors::answer(&error, context.locale),
     }
 }
 

@@ -327,6 +327,21 @@ pub async fn end_own(context: &Context, login: Id<Login>) -> Result<bool> {
     Ok(true)
 }
 
+/// Ends every other login of the person.
+///
+/// # Errors
+/// [`Error::Unauthenticated`].
+pub async fn end_own_others(context: &Context) -> Result<()> {
+    let (state, session) = (&context.state, context.session()?);
+    let (visitor, user) = (Visitor::of(context, session), session.user.to_string());
+    let mut transaction = state.db.begin(&visitor).await?;
+    end_others(&mut transaction, &user, Some(session.login)).await?;
+    trail::write(&mut transaction, &visitor, "user", &user, "sign_out_elsewhere").await?;
+    transaction.commit().await?;
+    tell(state, session);
+    Ok(())
+}
+
 /// Ends all logins of a user but one, within a transaction.
 pub async fn end_others(transaction: &mut Transaction, user: &str, kept: Option<Id<Login>>) -> anyhow::Result<()> {
     let statement = sql("update logins set deleted_at = $1, updated_at = $1, revision = revision + 1

@@ -6,17 +6,14 @@
 use super::fault::Fault;
 use crate::{
     deployments::model::{
-        Container, ContainerDetail, ContainerSpec, ContainerState, DataUsage, EngineInfo, FoundImage, Health,
-        HealthSpec, Image, Layer, MountSpec, NetworkSpec, PortSpec, Probe, PublishedPort, Usage,
+        CUSTOMER_LABEL, Container, ContainerDetail, ContainerSpec, ContainerState, DataUsage, EngineInfo, FoundImage,
+        Health, HealthSpec, Image, Layer, MountSpec, NetworkSpec, PortSpec, Probe, PublishedPort, Usage,
     },
     time::Timestamp,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::{collections::BTreeMap, sync::Arc};
-
-/// The label that names the customer a container belongs to.
-pub const CUSTOMER_LABEL: &str = "muelle.customer";
 
 /// The label that names the job that made a container.
 pub const JOB_LABEL: &str = "muelle.job";

@@ -4,11 +4,18 @@
 //! running looks first for the container that carries the job's own label.
 
 use super::{
-    convert::JOB_LABEL, create, engine::Engine, fault::Fault, lists, operations::record, pull, reach, wire::escaped,
+    convert::JOB_LABEL,
+    create,
+    engine::Engine,
+    fault::Fault,
+    lists,
+    operations::{only_platform, record},
+    pull, reach,
+    wire::escaped,
 };
 use crate::{
     authentication::server::{Operating, Permit, Proof as _, Scope},
-    deployments::model::{Answer, ContainerOperation, ContainerSpec, ImageOperation},
+    deployments::model::{Answer, CUSTOMER_LABEL, ContainerOperation, ContainerSpec, ImageOperation},
     error::{Error, Result},
     i18n::td_string,
     id::Id,
@@ -271,7 +278,7 @@ async fn prune_containers(run: &Run) -> Result<Value> {
 fn scoped(filters: BTreeMap<String, Vec<String>>, scope: Scope) -> HashMap<String, Vec<String>> {
     let mut filters: HashMap<String, Vec<String>> = filters.into_iter().collect();
     if let Some(customer) = scope.customer() {
-        let label = format!("{}={customer}", super::convert::CUSTOMER_LABEL);
+        let label = format!("{CUSTOMER_LABEL}={customer}");
         filters.entry("label".to_owned()).or_default().push(label);
     }
     filters
@@ -280,10 +287,7 @@ fn scoped(filters: BTreeMap<String, Vec<String>>, scope: Scope) -> HashMap<Strin
 async fn prune_images(run: &Run) -> Result<Value> {
     let permit = run.context.permit::<Operating>("image")?;
     let locale = permit.locale();
-    if permit.scope() != Scope::Platform {
-        let reason = td_string!(locale, deployments.engine.images_shared).to_owned();
-        return Err(Error::Forbidden { reason });
-    }
+    only_platform(&permit)?;
     let task: Task<Filters> = task(run)?;
     let engine = lists::find(&permit, &task.engine)?;
     note(run, td_string!(locale, deployments.engine.note_pruning).to_owned());

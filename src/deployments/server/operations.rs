@@ -9,7 +9,10 @@ use super::{
     watch,
 };
 use crate::{
-    authentication::server::{Operating, Permit, Proof, Reading, Scope},
+    authentication::{
+        policy::{self, Verb},
+        server::{Operating, Permit, Proof, Reading, Scope},
+    },
     deployments::model::{Answer, Container, ContainerOperation, ImageOperation, ObjectResult},
     error::{Error, Problem, Result},
     i18n::{Locale, td_string},
@@ -549,14 +552,9 @@ pub async fn images_on(
 }
 
 /// Images belong to all customers of an engine.
-fn only_platform(permit: &Permit<Operating>) -> Result<()> {
-    match permit.scope() {
-        Scope::Platform => Ok(()),
-        Scope::Customer(_) => {
-            let reason = td_string!(permit.locale(), deployments.engine.images_shared).to_owned();
-            Err(Error::Forbidden { reason })
-        }
-    }
+pub(super) fn only_platform(permit: &Permit<Operating>) -> Result<()> {
+    policy::decide(permit.session(), Verb::Remove, "image")
+        .map_err(|reason| Error::Forbidden { reason: reason.text(permit.locale()).to_owned() })
 }
 
 fn check_pull(image: &str, platform: Option<&str>, all_tags: bool, locale: Locale) -> Result<()> {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     authentication::server::Scope,
-    deployments::model::{Container, ContainerDetail},
+    deployments::model::{CUSTOMER_LABEL, Container, ContainerDetail},
     error::{Error, Result},
     i18n::Locale,
 };
@@ -106,7 +106,7 @@ pub async fn thing(engine: &Engine, kind: &str, name: &str) -> Result<Thing, Fau
 
 /// Whether a volume or a network belongs to somebody with this scope.
 pub fn owns(scope: Scope, thing: &Value) -> bool {
-    let customer = thing["Labels"][convert::CUSTOMER_LABEL].as_str();
+    let customer = thing["Labels"][CUSTOMER_LABEL].as_str();
     scope.reaches(customer.and_then(|customer| customer.parse().ok()))
 }
 

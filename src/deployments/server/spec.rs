@@ -2,14 +2,14 @@
 //! has no field.
 
 use super::{
-    convert::{CUSTOMER_LABEL, JOB_LABEL},
+    convert::JOB_LABEL,
     reference::{is_absolute, is_hostname, is_image, is_name},
 };
 use crate::{
     authentication::server::Scope,
     deployments::{
         explain::{self, container_of, normalised},
-        model::{ContainerSpec, HealthSpec, MountSpec, NetworkSpec, PortSpec},
+        model::{CUSTOMER_LABEL, ContainerSpec, HealthSpec, MountSpec, NetworkSpec, PortSpec},
     },
     error::Problem,
     i18n::{Locale, td_string},

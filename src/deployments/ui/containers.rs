@@ -15,6 +15,7 @@ use crate::{
     },
     events::{client::use_changes, model::Topic},
     i18n::{Locale, t, t_string, td_string, use_i18n},
+    storage::item::ui::use_names,
     ui::{
         ActionButton, Address, Ago, ButtonLook, Empty, Icon, LinkButton, Live, LiveView, Menu, MenuItem, MenuLink,
         PageHead, browser, use_address,
@@ -260,6 +261,8 @@ struct List {
     shown: Memo<Vec<Container>>,
     selected: RwSignal<BTreeSet<String>>,
     folded: RwSignal<HashSet<String>>,
+    /// Names of customers by id.
+    customers: Signal<BTreeMap<String, String>>,
 }
 
 #[component]
@@ -321,7 +324,7 @@ fn ContainerList(live: Live<Listing<Container>>, engine: StoredValue<String>) ->
             selected.update(|selected| selected.retain(|id| !gone.contains(id)));
         }
     });
-    let list = List { actions, columns: Columns::new(), shown, selected, folded };
+    let list = List { actions, columns: Columns::new(), shown, selected, folded, customers: use_names("customer") };
     let nothing_found = Memo::new(move |_| arranged.with(Vec::is_empty));
     view! {
         <Head counts actions=Some(actions) />
@@ -405,7 +408,8 @@ fn Filters(
     let customers = Memo::new(move |_| {
         let ids =
             listing.with(|listing| listing.items.iter().filter_map(|it| it.customer.clone()).collect::<BTreeSet<_>>());
-        ids.into_iter().map(|id| (id.clone(), id)).collect::<Vec<_>>()
+        let names = list.customers.get();
+        ids.into_iter().map(|id| (id.clone(), names.get(&id).cloned().unwrap_or(id))).collect::<Vec<_>>()
     });
     let is_platform = crate::app::use_session().is_some_and(|session| session.is_platform());
     let states = Signal::derive(move || {
@@ -806,7 +810,10 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
             {move || list.columns.has(Column::Created).then(|| view! { <td class="hide-phone soft"><Ago at=created /></td> })}
             {cell(Column::Networks, "mono hide-phone", with(|container| networks_text(&container.networks)))}
             {cell(Column::Command, "mono hide-phone", with(|container| container.command.clone()))}
-            {cell(Column::Customer, "mono hide-phone", with(|container| container.customer.clone().unwrap_or_default()))}
+            {cell(Column::Customer, "hide-phone", Signal::derive(move || {
+                let id = known.with(|known| known.as_ref().and_then(|known| known.customer.clone())).unwrap_or_default();
+                list.customers.with(|names| names.get(&id).cloned()).unwrap_or(id)
+            }))}
             <td class="table__actions">
                 <RowActions list id name state />
             </td>
@@ -953,6 +960,7 @@ pub(super) fn ActionMenu(
         <MenuLink
             label=Signal::derive(move || t_string!(i18n, deployments.containers.act.duplicate).to_owned())
             icon=lu::LuCopyPlus
+            refused
             href=Signal::derive(move || format!("/containers/new?from={}", id.with_value(|id| short_id(id))))
         />
         {inspect.then(|| view! {

@@ -7,7 +7,7 @@ use super::{
     use_engine,
 };
 use crate::{
-    app::refusal,
+    app::{refusal, use_session},
     authentication::policy::Verb,
     deployments::{
         api::{container, list_images, operate_containers},
@@ -18,6 +18,7 @@ use crate::{
     i18n::{t, t_string, use_i18n},
     id::Id,
     jobs::model::Job,
+    storage::item::ui::use_names,
     ui::{
         ActionButton, ButtonLook, CheckField, CopyButton, Dialog, Icon, LinkButton, Live, LiveView, PageHead, Panel,
         SelectField, TextAreaField, TextField, use_address, use_toasts,
@@ -25,6 +26,7 @@ use crate::{
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
+use std::collections::BTreeMap;
 
 /// The form of a new container; `?from=ID` fills it with another one's specification, `?image=NAME` with an image.
 #[component]
@@ -368,6 +370,12 @@ fn ImagePart(form: Form, engine: StoredValue<String>) -> impl IntoView {
             }
         });
     });
+    let is_platform = use_session().is_some_and(|session| session.is_platform());
+    let known = if is_platform { use_names("customer") } else { Signal::derive(BTreeMap::new) };
+    let customers = Signal::derive(move || {
+        let platform = (String::new(), t_string!(i18n, records.page.platform).to_owned());
+        std::iter::once(platform).chain(known.get()).collect::<Vec<_>>()
+    });
     let pulls = Signal::derive(move || {
         vec![
             (String::new(), t_string!(i18n, deployments.create.pull.missing).to_owned()),
@@ -402,6 +410,15 @@ fn ImagePart(form: Form, engine: StoredValue<String>) -> impl IntoView {
                     hint=say!(i18n, deployments.create.name_hint)
                     problem=form.at("name")
                 />
+                {is_platform.then(|| view! {
+                    <SelectField
+                        name="customer"
+                        label=say!(i18n, deployments.containers.column.customer)
+                        value=form.draft.customer
+                        options=customers
+                        problem=form.at("labels.muelle.customer")
+                    />
+                })}
             </div>
             <datalist id="local-images">
                 {move || names.get().into_iter().map(|name| view! { <option value=name></option> }).collect_view()}

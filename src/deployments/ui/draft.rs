@@ -1,7 +1,7 @@
 //! What stands in the form for a container, as typed, and the specification that it means.
 
 use crate::{
-    deployments::model::{ContainerSpec, HealthSpec, MountSpec, NetworkSpec, PortSpec},
+    deployments::model::{CUSTOMER_LABEL, ContainerSpec, HealthSpec, MountSpec, NetworkSpec, PortSpec},
     error::Problem,
     i18n::{Locale, td_string},
 };
@@ -45,6 +45,8 @@ pub(super) struct Draft {
     pub image: RwSignal<String>,
     pub pull: RwSignal<String>,
     pub name: RwSignal<String>,
+    /// The customer that it is for; empty for the platform, and for people of a customer.
+    pub customer: RwSignal<String>,
     pub command: RwSignal<String>,
     pub entrypoint: RwSignal<String>,
     pub env: RwSignal<Vec<Pair>>,
@@ -122,6 +124,7 @@ impl Draft {
             image: RwSignal::new(spec.image.clone()),
             pull: text(&spec.pull),
             name: text(&spec.name),
+            customer: text(&spec.labels.get(CUSTOMER_LABEL).cloned()),
             command: RwSignal::new(join_words(&spec.command)),
             entrypoint: RwSignal::new(join_words(&spec.entrypoint)),
             env: RwSignal::new(spec.env.iter().map(pair).collect()),
@@ -290,7 +293,11 @@ impl Draft {
             command,
             entrypoint,
             env: pairs(self.env, "env", locale, &mut problems),
-            labels: pairs(self.labels, "labels", locale, &mut problems),
+            labels: {
+                let mut labels = pairs(self.labels, "labels", locale, &mut problems);
+                labels.extend(some(self.customer).map(|customer| (CUSTOMER_LABEL.to_owned(), customer)));
+                labels
+            },
             ports,
             mounts: self
                 .filled_mounts()
@@ -565,8 +572,8 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_leaves_the_stack_and_the_systems_labels_behind() {
-        let labels = ["com.docker.compose.project", "muelle.customer", "team"];
+    fn a_copy_leaves_the_stack_behind_and_keeps_the_customer() {
+        let labels = ["com.docker.compose.project", "muelle.customer", "muelle.job", "team"];
         let spec = ContainerSpec {
             labels: labels.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect(),
             ..ContainerSpec::default()
@@ -574,7 +581,7 @@ mod tests {
 
         let copied = owned(|| Draft::of(&spec).read(Locale::en).0);
 
-        assert_eq!(copied.labels.keys().collect::<Vec<_>>(), ["team"]);
+        assert_eq!(copied.labels.keys().collect::<Vec<_>>(), ["muelle.customer", "team"]);
     }
 
     #[test]

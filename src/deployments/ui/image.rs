@@ -109,14 +109,14 @@ fn Detail(live: Live<ImageDetail>, engine: StoredValue<String>) -> impl IntoView
             <ActionButton
                 label=Signal::derive(move || t_string!(i18n, deployments.images.tag.open).to_owned())
                 icon=lu::LuTag
-                refused=actions.refused
+                refused=actions.kept
                 on_press=Callback::new(move |()| actions.ask_tag(detail.with_untracked(|detail| detail.image.clone())))
             />
             <ActionButton
                 label=Signal::derive(move || t_string!(i18n, deployments.containers.act.remove).to_owned())
                 icon=lu::LuTrash2
                 look=ButtonLook::Danger
-                refused=actions.refused
+                refused=actions.kept
                 on_press=Callback::new(move |()| actions.ask_remove(vec![detail.with_untracked(|detail| detail.image.clone())]))
             />
         </PageHead>

@@ -99,7 +99,10 @@ pub(super) struct ImageActions {
     removing: RwSignal<bool>,
     tagging: RwSignal<bool>,
     after: Callback<bool>,
+    /// Why the person may not pull or run.
     pub refused: Signal<Option<String>>,
+    /// Why the person may not tag, remove or prune.
+    pub kept: Signal<Option<String>>,
 }
 
 impl ImageActions {
@@ -114,6 +117,7 @@ impl ImageActions {
             tagging: RwSignal::new(false),
             after,
             refused: refusal(Verb::Operate, "image"),
+            kept: refusal(Verb::Remove, "image"),
         }
     }
 
@@ -149,7 +153,7 @@ impl ImageActions {
                         let words = result.error.as_ref().map(|error| error.message(locale)).unwrap_or_default();
                         self.toasts.warn(format!("{}: {words}", short_id(&result.object)));
                     }
-                    self.after.try_run(done > 0);
+                    self.after.try_run(done == results.len());
                 }
                 Ok(Answer::Result(_) | Answer::Job { .. }) => {
                     let what = images.first().map(display_name).unwrap_or_default();
@@ -194,6 +198,13 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
         })
     });
     let pulling = RwSignal::new(false);
+    let asked = address.get("pull");
+    Effect::new(move || {
+        if !asked.get().is_empty() {
+            pulling.set(true);
+            address.set(&[("pull", "")]);
+        }
+    });
     let searching = RwSignal::new(false);
     let pruning = RwSignal::new(false);
     let wanted = RwSignal::new(String::new());
@@ -279,7 +290,7 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
             wanted.set(name);
             pulling.set(true);
         }) />
-        <PruneDialog open=pruning engine listing refused=actions.refused on_end=Callback::new(move |_: Job| live.again()) />
+        <PruneDialog open=pruning engine listing refused=actions.kept on_end=Callback::new(move |_: Job| live.again()) />
         <ImageDialogs actions />
     }
 }
@@ -375,7 +386,7 @@ fn Filters(
                     label=say!(i18n, deployments.containers.prune.open)
                     icon=lu::LuEraser
                     look=ButtonLook::Quiet
-                    refused=actions.refused
+                    refused=actions.kept
                     on_press=Callback::new(move |()| pruning.set(true))
                 />
                 <Menu id="image-export" label=say!(i18n, common.list.export) icon=lu::LuDownload with_label=true>
@@ -572,12 +583,13 @@ fn ImageRow(
                     <MenuLink
                         label=say!(i18n, deployments.images.run)
                         icon=lu::LuPlay
+                        refused=actions.refused
                         href=Signal::derive(move || format!("/containers/new?image={}", crate::ui::address::escaped(&name.get())))
                     />
                     <MenuItem
                         label=say!(i18n, deployments.images.tag.open)
                         icon=lu::LuTag
-                        refused=actions.refused
+                        refused=actions.kept
                         on_press=Callback::new(move |()| if let Some(image) = known.get_untracked() { actions.ask_tag(image) })
                     />
                     <MenuLink
@@ -590,7 +602,7 @@ fn ImageRow(
                         label=say!(i18n, deployments.containers.act.remove)
                         icon=lu::LuTrash2
                         danger=true
-                        refused=actions.refused
+                        refused=actions.kept
                         on_press=Callback::new(move |()| if let Some(image) = known.get_untracked() { actions.ask_remove(vec![image]) })
                     />
                 </Menu>
@@ -650,7 +662,7 @@ fn BulkBar(picked: Memo<Vec<Image>>, selected: RwSignal<BTreeSet<String>>, actio
                         label=say!(i18n, deployments.containers.act.remove)
                         icon=lu::LuTrash2
                         look=ButtonLook::Danger
-                        refused=actions.refused
+                        refused=actions.kept
                         on_press=Callback::new(move |()| actions.ask_remove(picked.get_untracked()))
                     />
                     <ActionButton

@@ -352,111 +352,46 @@ mod browser {
     use super::{Choice, Link};
     use crate::{
         deployments::model::LogLine,
+        events::stream::{EventStream, StreamState},
         ui::{LogBuffer, LogRow, address::escaped},
     };
-    use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
-    use serde::Deserialize;
+    use leptos::prelude::*;
     use std::{
         cell::{Cell, RefCell},
         rc::Rc,
         time::Duration,
     };
-    use wasm_bindgen::{JsCast as _, closure::Closure};
-    use web_sys::{EventSource, MessageEvent};
 
     /// Lines within this time are drawn together.
     const GATHER: Duration = Duration::from_millis(80);
     /// More lines than this at once are not drawn one by one: the view keeps no more anyway.
     const GATHERED: usize = 5000;
 
-    #[derive(Deserialize)]
-    struct End {
-        reason: String,
-    }
-
-    struct Stream {
-        source: RefCell<Option<EventSource>>,
-        listeners: RefCell<Vec<Closure<dyn Fn(MessageEvent)>>>,
-        handlers: RefCell<Vec<Closure<dyn Fn()>>>,
-        path: String,
-        choice: Choice,
+    /// The lines of one choice on their way into the view.
+    struct Flow {
         buffer: LogBuffer,
-        link: RwSignal<Link>,
         waiting: RefCell<Vec<LogRow>>,
         drawing: Cell<bool>,
         /// The time of the last line, and the one up to which lines were shown before this opening.
         last: RefCell<String>,
         shown: RefCell<String>,
-        failures: Cell<u32>,
-        timer: Cell<Option<TimeoutHandle>>,
         closed: Cell<bool>,
     }
 
-    impl Stream {
-        fn open(self: &Rc<Self>) {
-            if self.closed.get() {
-                return;
-            }
+    impl Flow {
+        /// Where the log goes on: after a break where it stopped; what was shown before is left out.
+        fn address(&self, path: &str, choice: &Choice) -> String {
             let last = self.last.borrow().clone();
-            // After a break the log goes on where it stopped; what was shown before is left out.
             self.shown.borrow_mut().clone_from(&last);
-            let url = if last.is_empty() {
-                format!("{}?follow=true&tail={}&{}", self.path, self.choice.tail(), self.choice.query())
+            if last.is_empty() {
+                format!("{path}?follow=true&tail={}&{}", choice.tail(), choice.query())
             } else {
-                let choice = Choice { since: String::new(), ..self.choice.clone() };
-                format!("{}?follow=true&since={}&{}", self.path, escaped(&last), choice.query())
-            };
-            let Ok(source) = EventSource::new(&url) else { return };
-            let mut listeners = Vec::new();
-            for name in ["lines", "end"] {
-                let weak = Rc::downgrade(self);
-                let listener = Closure::<dyn Fn(MessageEvent)>::new(move |event: MessageEvent| {
-                    if let Some(stream) = weak.upgrade() {
-                        stream.heard(name, &event.data().as_string().unwrap_or_default());
-                    }
-                });
-                drop(source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref()));
-                listeners.push(listener);
+                let choice = Choice { since: String::new(), ..choice.clone() };
+                format!("{path}?follow=true&since={}&{}", escaped(&last), choice.query())
             }
-            let weak = Rc::downgrade(self);
-            let opened = Closure::<dyn Fn()>::new(move || {
-                if let Some(stream) = weak.upgrade() {
-                    stream.failures.set(0);
-                    stream.link.try_set(Link::Live);
-                }
-            });
-            source.set_onopen(Some(opened.as_ref().unchecked_ref()));
-            let weak = Rc::downgrade(self);
-            let failed = Closure::<dyn Fn()>::new(move || {
-                let Some(stream) = weak.upgrade() else { return };
-                let is_refused =
-                    stream.source.borrow().as_ref().is_none_or(|it| it.ready_state() == EventSource::CLOSED);
-                if is_refused {
-                    stream.later();
-                } else {
-                    // The browser tries again by itself and names the last event it got.
-                    stream.link.try_set(Link::Waiting);
-                }
-            });
-            source.set_onerror(Some(failed.as_ref().unchecked_ref()));
-            *self.source.borrow_mut() = Some(source);
-            // The former listeners may be the ones that are running, so they go a moment later.
-            let (old, older) = (self.listeners.replace(listeners), self.handlers.replace(vec![opened, failed]));
-            set_timeout(move || drop((old, older)), Duration::ZERO);
         }
 
-        fn heard(self: &Rc<Self>, name: &str, data: &str) {
-            if name == "end" {
-                let reason = serde_json::from_str::<End>(data).map(|end| end.reason).unwrap_or_default();
-                self.shut();
-                match reason.as_str() {
-                    "finished" => drop(self.link.try_set(Link::Ended)),
-                    "session" => crate::app::end_session(),
-                    _ => self.later(),
-                }
-                return;
-            }
-            let Ok(lines) = serde_json::from_str::<Vec<LogLine>>(data) else { return };
+        fn add(self: &Rc<Self>, lines: Vec<LogLine>) {
             let mut waiting = self.waiting.borrow_mut();
             for line in lines {
                 if let Some(at) = &line.at {
@@ -470,48 +405,18 @@ mod browser {
             let surplus = waiting.len().saturating_sub(GATHERED);
             waiting.drain(..surplus);
             if !self.drawing.replace(true) {
-                let stream = self.clone();
+                let flow = self.clone();
                 set_timeout(
                     move || {
-                        stream.drawing.set(false);
-                        let rows = stream.waiting.take();
-                        if !stream.closed.get() {
-                            stream.buffer.append(rows);
+                        flow.drawing.set(false);
+                        let rows = flow.waiting.take();
+                        if !flow.closed.get() {
+                            flow.buffer.append(rows);
                         }
                     },
                     GATHER,
                 );
             }
-        }
-
-        fn later(self: &Rc<Self>) {
-            self.shut();
-            if self.closed.get() {
-                return;
-            }
-            self.link.try_set(Link::Waiting);
-            let failures = self.failures.get() + 1;
-            self.failures.set(failures);
-            let stream = self.clone();
-            let delay = Duration::from_millis(500 * u64::from(1_u32 << failures.min(6)));
-            let timer = set_timeout_with_handle(move || stream.open(), delay);
-            if let Some(earlier) = self.timer.replace(timer.ok()) {
-                earlier.clear();
-            }
-        }
-
-        fn shut(&self) {
-            if let Some(source) = self.source.borrow_mut().take() {
-                source.close();
-            }
-        }
-
-        fn close(&self) {
-            self.closed.set(true);
-            if let Some(timer) = self.timer.take() {
-                timer.clear();
-            }
-            self.shut();
         }
     }
 
@@ -524,7 +429,13 @@ mod browser {
         buffer: LogBuffer,
         link: RwSignal<Link>,
     ) {
-        let slot = StoredValue::new_local(None::<Rc<Stream>>);
+        let slot = StoredValue::new_local(None::<(Rc<EventStream>, Rc<Flow>)>);
+        let end = move || {
+            let former = slot.try_update_value(Option::take).flatten()?;
+            former.0.close();
+            former.1.closed.set(true);
+            Some(former.1.last.borrow().clone())
+        };
         Effect::new(move |last: Option<(Choice, bool)>| {
             let now = (choice.get(), alive.get());
             let is_same_choice = last.as_ref().is_some_and(|(choice, _)| *choice == now.0);
@@ -532,39 +443,41 @@ mod browser {
                 // It has ended: the stream tells so by itself, after its last lines.
                 return now;
             }
-            let former = slot.try_update_value(Option::take).flatten();
-            let mut seen = String::new();
-            if let Some(former) = former {
-                former.close();
-                seen = former.last.borrow().clone();
-            }
+            let mut seen = end().unwrap_or_default();
             if !is_same_choice {
                 buffer.clear();
                 seen.clear();
             }
             link.set(Link::Opening);
-            let stream = Rc::new(Stream {
-                source: RefCell::default(),
-                listeners: RefCell::default(),
-                handlers: RefCell::default(),
-                path: path(),
-                choice: now.0.clone(),
+            let flow = Rc::new(Flow {
                 buffer,
-                link,
                 waiting: RefCell::default(),
                 drawing: Cell::new(false),
                 last: RefCell::new(seen),
                 shown: RefCell::default(),
-                failures: Cell::new(0),
-                timer: Cell::new(None),
                 closed: Cell::new(false),
             });
-            stream.open();
-            slot.set_value(Some(stream));
+            let (path, choice, asking, hearing) = (path(), now.0.clone(), flow.clone(), flow.clone());
+            let stream = EventStream::open(
+                move |_| asking.address(&path, &choice),
+                &["lines"],
+                move |_, data| {
+                    if let Ok(lines) = serde_json::from_str(data) {
+                        hearing.add(lines);
+                    }
+                    true
+                },
+                move |state| {
+                    link.try_set(match state {
+                        StreamState::Live => Link::Live,
+                        StreamState::Waiting | StreamState::Away => Link::Waiting,
+                        StreamState::Ended => Link::Ended,
+                    });
+                },
+            );
+            slot.set_value(Some((stream, flow)));
             now
         });
-        on_cleanup(move || {
-            slot.try_update_value(|slot| slot.take().map(|stream| stream.close()));
-        });
+        on_cleanup(move || drop(end()));
     }
 }

@@ -94,6 +94,18 @@ pub async fn labels(
             }
         }
     }
+    names(state, proof, ids).await
+}
+
+/// Names of records by their ids, asked for by kind: those in reach and still there.
+///
+/// # Errors
+/// [`Error::Internal`] when the database does not answer.
+pub async fn names(
+    state: &State,
+    proof: &dyn Proof,
+    ids: BTreeMap<&str, BTreeSet<String>>,
+) -> Result<BTreeMap<String, String>> {
     let mut labels = BTreeMap::new();
     for (target, ids) in ids {
         let Some(target) = entry(target).map(|entry| entry.kind) else { continue };

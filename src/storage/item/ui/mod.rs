@@ -16,14 +16,16 @@ mod value;
 mod work;
 
 use super::{
-    Fields, Kind, RawRecord, Shape,
+    Fields, Kind, Query, RawRecord, Shape,
     calls::{self, Shown},
+    query::PER_PAGE_MAX,
 };
 use crate::{
     app::NotHere,
     error::{Error, Result},
+    events::{client::use_changes, model::Topic},
     id::Id,
-    storage::entry_by_plural,
+    storage::{entry, entry_by_plural},
 };
 use leptos::prelude::*;
 use leptos_router::{
@@ -32,6 +34,7 @@ use leptos_router::{
     path,
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The routes of every entity. They take any first part of an address and stand after all others.
 #[component(transparent)]
@@ -66,6 +69,27 @@ pub fn expand_routes(routes: Vec<leptos_axum::AxumRouteListing>) -> Vec<leptos_a
         }
     }
     expanded
+}
+
+/// The names of a kind's records by id, kept current; empty until they are known. As many as one page holds.
+pub fn use_names(kind: &'static str) -> Signal<BTreeMap<String, String>> {
+    let names = RwSignal::new(BTreeMap::new());
+    let changes = use_changes(vec![Topic::Records(kind.to_owned())]);
+    Effect::new(move || {
+        changes.track();
+        leptos::task::spawn_local(async move {
+            let query = Query { per_page: PER_PAGE_MAX, ..Query::default() };
+            let (Ok(page), Some(entry)) = (calls::find_records(kind.to_owned(), query).await, entry(kind)) else {
+                return;
+            };
+            let named = page.items.iter().map(|record| {
+                let name = record.item.get(entry.kind.title).and_then(Value::as_str).unwrap_or_default();
+                (record.base.id.to_string(), name.to_owned())
+            });
+            names.try_set(named.collect());
+        });
+    });
+    names.into()
 }
 
 /// Which page of an entity.
