@@ -127,7 +127,8 @@ test('the cookie of a login cannot be read by scripts or sent by other sites', a
   expect(await page.evaluate(() => document.cookie)).not.toContain(cookie!.value);
 });
 
-test('a disabled user is out at once, in the browser and over the API', async ({ pageOf, server }) => {
+test('a disabled user is out at once, in the browser and over the API', async ({ pageOf, server, guard }) => {
+  guard.expects(/status of 401/);
   const dora = await newPerson(server, 'dora');
   const page = await pageOf(null);
   await signIn(page, dora);
@@ -142,7 +143,8 @@ test('a disabled user is out at once, in the browser and over the API', async ({
   await expect(page).toHaveURL(/\/sign-in/);
 });
 
-test('the account page ends another login of the same person', async ({ pageOf, server }) => {
+test('the account page ends another login of the same person', async ({ pageOf, server, guard }) => {
+  guard.expects(/status of 401/);
   const lena = await newPerson(server, 'lena');
   const [here, elsewhere] = [await pageOf(null), await pageOf(null)];
   await signIn(here, lena);
@@ -156,7 +158,14 @@ test('the account page ends another login of the same person', async ({ pageOf, 
   await logins.filter({ hasNot: here.getByText('this one') }).getByRole('button', { name: /^End/ }).click();
 
   await expect(logins).toHaveCount(2);
-  await elsewhere.goto('/account');
+  await expect(elsewhere).toHaveURL(/\/sign-in/);
+
+  await signIn(elsewhere, lena);
+  await here.reload();
+  await ready(here);
+  await expect(logins).toHaveCount(3);
+  await here.getByRole('button', { name: 'End all others' }).click();
+  await expect(logins).toHaveCount(2);
   await expect(elsewhere).toHaveURL(/\/sign-in/);
 });
 

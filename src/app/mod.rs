@@ -16,6 +16,7 @@ use crate::{
     deployments::ui as deployments,
     i18n::{I18nContextProvider, t, t_string, use_i18n},
     storage::item::ui::RecordRoutes,
+    ui::{DocumentTitle, Icon},
 };
 use frame::Frame;
 use icondata_lu as lu;
@@ -106,9 +107,9 @@ pub fn NotHere() -> impl IntoView {
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
     view! {
-        <Title text=move || t_string!(i18n, common.not_found.title) />
+        <DocumentTitle text=Signal::derive(move || t_string!(i18n, common.not_found.title).to_owned()) />
         <div class="empty">
-            <crate::ui::Icon icon=lu::LuAnchor />
+            <Icon icon=lu::LuAnchor />
             <h1>{t!(i18n, common.not_found.title)}</h1>
             <p>{t!(i18n, common.not_found.text)}</p>
             <a class="button" href="/">{t!(i18n, common.not_found.home)}</a>

@@ -116,8 +116,7 @@ pub(super) fn Palette(
         {
             use wasm_bindgen::JsCast as _;
 
-            let entry =
-                document().query_selector("#palette-list [aria-selected=\"true\"] .palette__entry").ok().flatten();
+            let entry = document().query_selector("#palette-list [aria-selected=\"true\"]").ok().flatten();
             if let Some(entry) = entry.and_then(|entry| entry.dyn_into::<web_sys::HtmlElement>().ok()) {
                 entry.click();
             }
@@ -181,27 +180,35 @@ pub(super) fn Palette(
                         .enumerate()
                         .map(|(place, index)| {
                             let entry = all.with_value(|all| all[index].clone());
+                            let is_chosen = move || if chosen.get() == place { "true" } else { "false" };
                             let content = view! {
                                 <Icon icon=entry.icon />
                                 {move || (entry.label)(i18n.get_locale())}
                             };
                             view! {
-                                <li
-                                    id=format!("palette-{place}")
-                                    role="option"
-                                    aria-selected=move || if chosen.get() == place { "true" } else { "false" }
-                                >
+                                <li role="presentation">
                                     {match entry.act {
                                         Act::Open(path) => view! {
-                                            <a class="palette__entry" href=path tabindex="-1" on:click=move |_| open.set(false)>
+                                            <a
+                                                id=format!("palette-{place}")
+                                                class="palette__entry"
+                                                role="option"
+                                                aria-selected=is_chosen
+                                                href=path
+                                                tabindex="-1"
+                                                on:click=move |_| open.set(false)
+                                            >
                                                 {content}
                                             </a>
                                         }
-                                            .into_any(),
+                                        .into_any(),
                                         Act::Do(act) => view! {
                                             <button
                                                 type="button"
+                                                id=format!("palette-{place}")
                                                 class="palette__entry"
+                                                role="option"
+                                                aria-selected=is_chosen
                                                 tabindex="-1"
                                                 on:click=move |_| {
                                                     open.set(false);
@@ -211,7 +218,7 @@ pub(super) fn Palette(
                                                 {content}
                                             </button>
                                         }
-                                            .into_any(),
+                                        .into_any(),
                                     }}
                                 </li>
                             }

@@ -79,6 +79,35 @@ impl<T: Send + Sync + 'static> Live<T> {
     }
 }
 
+/// Shows what reads a resource, from the moment that the resource has its first value.
+///
+/// Without waiting, the server could read it in the instant between its arrival and the news of it
+/// reaching what is computed from it, and write a page that lacks it.
+#[component]
+pub fn Awaited<T, V, IV>(
+    /// What is waited for.
+    resource: Resource<T>,
+    /// What stands there until then.
+    #[prop(into)]
+    fallback: ViewFn,
+    /// What reads it.
+    view: V,
+) -> impl IntoView
+where
+    T: Send + Sync + 'static,
+    V: FnOnce() -> IV + Send + 'static,
+    IV: IntoView + 'static,
+{
+    view! {
+        <Transition fallback=move || fallback.run()>
+            {Suspend::new(async move {
+                resource.ready().await;
+                view()
+            })}
+        </Transition>
+    }
+}
+
 /// Asks the server for something, shows it, and keeps it current; until then shows a skeleton, and
 /// when the first answer is a failure, the trouble with a way to try again.
 #[component]

@@ -3,6 +3,21 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+/// The document's title.
+#[component]
+pub fn DocumentTitle(
+    /// The title.
+    #[prop(into)]
+    text: Signal<String>,
+) -> impl IntoView {
+    // The server asks for it after the page is written, when what it follows may be gone.
+    #[cfg(feature = "ssr")]
+    let text = text.get_untracked();
+    #[cfg(not(feature = "ssr"))]
+    let text = move || text.get();
+    view! { <Title text /> }
+}
+
 /// A page's title, a line of state and its actions.
 #[component]
 pub fn PageHead(
@@ -17,7 +32,7 @@ pub fn PageHead(
     children: Option<Children>,
 ) -> impl IntoView {
     view! {
-        <Title text=move || title.get() />
+        <DocumentTitle text=title />
         <div class="page-head">
             <div>
                 <h1 tabindex="-1">{move || title.get()}</h1>

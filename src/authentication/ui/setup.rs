@@ -1,9 +1,11 @@
 //! The page behind the one-time link of the first start.
 
 use super::fields::{Brand, PasswordField, TextField, Trouble, form_answer, label};
-use crate::i18n::{t, t_string, use_i18n};
+use crate::{
+    i18n::{t, t_string, use_i18n},
+    ui::DocumentTitle,
+};
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 /// Creates the first administrator.
@@ -16,7 +18,7 @@ pub fn SetupPage() -> impl IntoView {
         token => token,
     };
     view! {
-        <Title text=move || t_string!(i18n, access.setup) />
+        <DocumentTitle text=Signal::derive(move || t_string!(i18n, access.setup).to_owned()) />
         <main class="signin">
             <form class="signin__card" method="post" action="/setup">
                 <Brand />

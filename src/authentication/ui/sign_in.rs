@@ -1,9 +1,11 @@
 //! The page to sign in.
 
 use super::fields::{Brand, PasswordField, TextField, Trouble, form_answer, label};
-use crate::i18n::{t, t_string, use_i18n};
+use crate::{
+    i18n::{t, t_string, use_i18n},
+    ui::DocumentTitle,
+};
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 /// Customer, user and password; says that something is wrong and not what.
@@ -18,7 +20,7 @@ pub fn SignInPage() -> impl IntoView {
     };
     let in_trouble = answer.trouble.is_some();
     view! {
-        <Title text=move || t_string!(i18n, access.sign_in) />
+        <DocumentTitle text=Signal::derive(move || t_string!(i18n, access.sign_in).to_owned()) />
         <main class="signin">
             <form class="signin__card" method="post" action="/sign-in">
                 <Brand />

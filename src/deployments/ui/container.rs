@@ -18,13 +18,12 @@ use crate::{
     events::{client::use_changes, model::Topic},
     i18n::{t, t_string, use_i18n},
     ui::{
-        ActionButton, Ago, ButtonLook, CopyButton, Icon, Live, LiveView, Menu, Notice, PageHead, Panel, Tone, ansi,
-        use_address,
+        ActionButton, Ago, ButtonLook, CopyButton, DocumentTitle, Icon, Live, LiveView, Menu, Notice, PageHead, Panel,
+        Tone, ansi, use_address,
     },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// What hides a secret.
@@ -62,7 +61,7 @@ fn Gone() -> impl IntoView {
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
     view! {
-        <Title text=move || t_string!(i18n, deployments.detail.gone) />
+        <DocumentTitle text=Signal::derive(move || t_string!(i18n, deployments.detail.gone).to_owned()) />
         <div class="empty">
             <Icon icon=lu::LuContainer />
             <h1>{t!(i18n, deployments.detail.gone)}</h1>

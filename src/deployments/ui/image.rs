@@ -15,13 +15,12 @@ use crate::{
     events::{client::use_changes, model::Topic},
     i18n::{t, t_string, use_i18n},
     ui::{
-        ActionButton, Ago, ButtonLook, Bytes, CopyButton, Icon, LinkButton, Live, LiveView, Notice, PageHead, Panel,
-        Tone, address::escaped, use_address,
+        ActionButton, Ago, ButtonLook, Bytes, CopyButton, DocumentTitle, Icon, LinkButton, Live, LiveView, Notice,
+        PageHead, Panel, Tone, address::escaped, use_address,
     },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 /// The page of the image that the address names.
@@ -55,7 +54,7 @@ fn Gone() -> impl IntoView {
         response.set_status(axum::http::StatusCode::NOT_FOUND);
     }
     view! {
-        <Title text=move || t_string!(i18n, deployments.images.gone) />
+        <DocumentTitle text=Signal::derive(move || t_string!(i18n, deployments.images.gone).to_owned()) />
         <div class="empty">
             <Icon icon=lu::LuLayers />
             <h1>{t!(i18n, deployments.images.gone)}</h1>

@@ -16,8 +16,8 @@ use crate::{
     id::Id,
     storage::User,
     ui::{
-        ActionButton, Ago, Badge, ButtonLook, LinkButton, Menu, MenuItem, Notice, PageHead, Panel, Skeleton, Tone,
-        Trouble,
+        ActionButton, Ago, Awaited, Badge, ButtonLook, LinkButton, Menu, MenuItem, Notice, PageHead, Panel, Skeleton,
+        Tone, Trouble,
     },
 };
 use icondata_lu as lu;
@@ -51,9 +51,7 @@ pub fn DetailsPage(
         navigate.with_value(|navigate| navigate(&address, NavigateOptions::default()));
     });
     view! {
-        <Transition fallback=|| view! { <Skeleton rows=6 /> }>
-            <Answer kind found tab work />
-        </Transition>
+        <Awaited resource=found fallback=|| view! { <Skeleton rows=6 /> } view=move || view! { <Answer kind found tab work /> } />
         <WorkQuestion work />
     }
 }

@@ -14,8 +14,8 @@ use crate::{
     i18n::{t, t_string, use_i18n},
     id::Id,
     ui::{
-        ActionButton, ButtonLook, CheckField, LinkButton, Notice, PageHead, SelectField, Skeleton, TextAreaField,
-        TextField, Tone, Trouble, UnsavedGuard, use_toasts,
+        ActionButton, Awaited, ButtonLook, CheckField, LinkButton, Notice, PageHead, SelectField, Skeleton,
+        TextAreaField, TextField, Tone, Trouble, UnsavedGuard, use_toasts,
     },
 };
 use leptos::{html, prelude::*, web_sys};
@@ -52,16 +52,18 @@ pub fn EditPage(
     let kind = entry.kind;
     let found = Resource::new(|| (), move |()| super::ask(kind, id));
     view! {
-        <Transition fallback=|| view! { <Skeleton rows=6 /> }>
-            {move || found.get().map(|answer| match answer {
+        <Awaited
+            resource=found
+            fallback=|| view! { <Skeleton rows=6 /> }
+            view=move || move || found.get().map(|answer| match answer {
                 Ok(found) => view! { <EditForm entry found /> }.into_any(),
                 Err(error) => {
                     super::answer_with(&error);
                     let retry = Callback::new(move |()| found.refetch());
                     view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
                 }
-            })}
-        </Transition>
+            })
+        />
     }
 }
 

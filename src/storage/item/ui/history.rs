@@ -9,7 +9,7 @@ use crate::{
     events::{client::use_changes, model::Topic},
     i18n::{Locale, t, t_string, td_string, use_i18n},
     id::Id,
-    ui::{ActionButton, Ago, Badge, Empty, Skeleton, Tone, Trouble, use_toasts},
+    ui::{ActionButton, Ago, Awaited, Badge, Empty, Skeleton, Tone, Trouble, use_toasts},
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
@@ -84,12 +84,14 @@ pub fn History(
         }
     };
     view! {
-        <Transition fallback=|| view! { <Skeleton rows=4 /> }>
-            {
+        <Awaited
+            resource=newest
+            fallback=|| view! { <Skeleton rows=4 /> }
+            view=move || {
                 let answer = Memo::new(move |_| newest.get());
                 move || answer.get().map(shown)
             }
-        </Transition>
+        />
     }
 }
 

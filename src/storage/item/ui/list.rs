@@ -18,8 +18,8 @@ use crate::{
     id::Id,
     time::Timestamp,
     ui::{
-        ActionButton, Ago, Badge, ButtonLook, Empty, Icon, LinkButton, Menu, MenuItem, MenuLink, Notice, PageHead,
-        Skeleton, Tone, Trouble,
+        ActionButton, Ago, Awaited, Badge, ButtonLook, Empty, Icon, LinkButton, Menu, MenuItem, MenuLink, Notice,
+        PageHead, Skeleton, Tone, Trouble,
     },
 };
 use icondata_lu as lu;
@@ -92,7 +92,11 @@ pub fn ListPage(
         <PageHead
             title=Signal::derive(move || (kind.many)(i18n.get_locale()).to_owned())
             line=ViewFn::from(move || view! {
-                <Transition fallback=move || t!(i18n, common.loading)>{move || found.get().map(|answer| count_line(list, &answer))}</Transition>
+                <Awaited
+                    resource=found
+                    fallback=move || t!(i18n, common.loading)
+                    view=move || move || found.get().map(|answer| count_line(list, &answer))
+                />
             })
         >
             {kind.importable.then(|| view! {
@@ -127,9 +131,7 @@ pub fn ListPage(
                 />
             </Menu>
         </Filters>
-        <Transition fallback=|| view! { <Skeleton rows=8 /> }>
-            <Found list found labels />
-        </Transition>
+        <Awaited resource=found fallback=|| view! { <Skeleton rows=8 /> } view=move || view! { <Found list found labels /> } />
         <BulkBar list />
         <WorkQuestion work />
     }
