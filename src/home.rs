@@ -632,18 +632,16 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
             {move || changes.get().into_iter().map(|change| {
                 let locale = i18n.get_locale();
                 let kind = entry(&change.kind).map(|entry| entry.kind);
-                let what = kind.map_or_else(|| change.kind.clone(), |kind| (kind.one)(locale).to_owned());
-                let done = match change.action.as_str() {
-                    "create" => td_string!(locale, work.home.changed.create).to_owned(),
-                    "update" => td_string!(locale, work.home.changed.update).to_owned(),
-                    "remove" => td_string!(locale, work.home.changed.remove).to_owned(),
-                    "restore" => td_string!(locale, work.home.changed.restore).to_owned(),
-                    "purge" => td_string!(locale, work.home.changed.purge).to_owned(),
-                    "sign_in" => td_string!(locale, work.home.changed.sign_in).to_owned(),
-                    "sign_out" => td_string!(locale, work.home.changed.sign_out).to_owned(),
-                    other => other.replace('_', " "),
+                let what = match change.kind.as_str() {
+                    "container" => td_string!(locale, work.home.kind.container).to_owned(),
+                    "image" => td_string!(locale, work.home.kind.image).to_owned(),
+                    "job" => td_string!(locale, work.home.kind.job).to_owned(),
+                    other => kind.map_or_else(|| other.to_owned(), |kind| (kind.one)(locale).to_owned()),
                 };
-                let text = match &change.name {
+                let done = done_word(&change.action, locale);
+                // What is no record goes by its own name.
+                let name = if kind.is_some() { change.name } else { Some(change.record.clone()) };
+                let text = match name {
                     Some(name) => format!("{what} {name}: {done}"),
                     None => format!("{what}: {done}"),
                 };
@@ -651,7 +649,7 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
                     <li>
                         {match kind {
                             Some(kind) => view! { <a class="truncate" href=format!("/{}/{}", kind.plural, change.record)>{text}</a> }.into_any(),
-                            None => view! { <span class="truncate">{format!("{text} · {}", change.record)}</span> }.into_any(),
+                            None => view! { <span class="truncate">{text}</span> }.into_any(),
                         }}
                         <span class="faint">{change.person_name} " · " <Ago at=change.at /></span>
                     </li>
@@ -659,4 +657,33 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
             }).collect_view()}
         </ul>
     }
+}
+
+/// What was done, as a word.
+fn done_word(action: &str, locale: Locale) -> String {
+    let word = match action {
+        "sign_in" => td_string!(locale, work.home.changed.sign_in),
+        "sign_out" => td_string!(locale, work.home.changed.sign_out),
+        "create" => td_string!(locale, work.home.changed.create),
+        "update" => td_string!(locale, work.home.changed.update),
+        "remove" => td_string!(locale, work.home.changed.remove),
+        "restore" => td_string!(locale, work.home.changed.restore),
+        "purge" => td_string!(locale, work.home.changed.purge),
+        "change_password" => td_string!(locale, work.home.changed.change_password),
+        "sign_out_elsewhere" => td_string!(locale, work.home.changed.sign_out_elsewhere),
+        "run" => td_string!(locale, work.home.changed.run),
+        "start" => td_string!(locale, work.home.changed.start),
+        "stop" => td_string!(locale, work.home.changed.stop),
+        "restart" => td_string!(locale, work.home.changed.restart),
+        "pause" => td_string!(locale, work.home.changed.pause),
+        "unpause" => td_string!(locale, work.home.changed.unpause),
+        "kill" => td_string!(locale, work.home.changed.kill),
+        "rename" => td_string!(locale, work.home.changed.rename),
+        "pull" => td_string!(locale, work.home.changed.pull),
+        "tag" => td_string!(locale, work.home.changed.tag),
+        "prune" => td_string!(locale, work.home.changed.prune),
+        "cancel" => td_string!(locale, work.home.changed.cancel),
+        other => return other.replace('_', " "),
+    };
+    word.to_owned()
 }

@@ -274,10 +274,33 @@ test('the command palette leads to a page from the keyboard', async ({ page }) =
 
   await page.keyboard.press('Control+k');
   await palette.getByRole('combobox').fill('play');
-  await expect(palette.getByRole('option')).toHaveCount(1);
+  await expect(palette.getByRole('option')).toHaveText(['Playbooks', 'New playbook']);
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/playbooks$/);
   await expect(palette).toBeHidden();
+
+  await page.keyboard.press('Control+k');
+  await palette.getByRole('combobox').fill('play');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/playbooks\/new$/);
+
+  await page.keyboard.press('Control+k');
+  await palette.getByRole('combobox').fill('spanish');
+  await page.keyboard.press('Enter');
+  await expect(page.locator('html')).toHaveAttribute('lang', 'es');
+});
+
+test('the command palette signs out', async ({ pageOf, server }) => {
+  const nora = await newPerson(server, 'nora');
+  const page = await pageOf(null);
+  await signIn(page, nora);
+  await ready(page);
+
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill('sign out');
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(/\/sign-in$/);
 });
 
 test.describe('on a phone', () => {

@@ -14,9 +14,10 @@ pub use theme::setting;
 use crate::{
     authentication::ui::{AccountPage, SetupPage, SignInPage},
     deployments::ui as deployments,
+    error::Error,
     i18n::{I18nContextProvider, t, t_string, use_i18n},
     storage::item::ui::RecordRoutes,
-    ui::{DocumentTitle, Icon},
+    ui::{DocumentTitle, Icon, answer_with},
 };
 use frame::Frame;
 use icondata_lu as lu;
@@ -102,10 +103,7 @@ pub fn NotFound() -> impl IntoView {
 #[component]
 pub fn NotHere() -> impl IntoView {
     let i18n = use_i18n();
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
-    }
+    answer_with(&Error::not_found("page"));
     view! {
         <DocumentTitle text=Signal::derive(move || t_string!(i18n, common.not_found.title).to_owned()) />
         <div class="empty">

@@ -83,8 +83,15 @@ pub fn use_changes(topics: Vec<Topic>) -> Signal<u64> {
 }
 
 /// The newest progress of the jobs in reach that run, as far as it was told since the tab was opened.
-pub fn use_progress() -> Signal<HashMap<Id<Job>, Progress>> {
-    Events::current().progress.into()
+/// Whoever reads jobs anew puts their progress here, see [`learn_progress`].
+pub fn use_progress() -> RwSignal<HashMap<Id<Job>, Progress>> {
+    Events::current().progress
+}
+
+/// Takes over the progress of jobs that were just read.
+pub fn learn_progress(known: RwSignal<HashMap<Id<Job>, Progress>>, jobs: &[Job]) {
+    let fresh = || jobs.iter().filter_map(|job| Some((job.id, job.progress.clone()?)));
+    known.try_update(|known| known.extend(fresh()));
 }
 
 /// Follows one job while the caller lives: its state and progress, and its output, the last

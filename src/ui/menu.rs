@@ -74,7 +74,7 @@ pub fn Menu(
             }
             on:click=move |_| {
                 if let Some(popover) = popover.get_untracked().filter(|_| !stays) {
-                    hide(&popover);
+                    hide_popover(&popover);
                 }
             }
         >
@@ -100,7 +100,7 @@ fn place_beside(button: &leptos::web_sys::HtmlElement, popover: &leptos::web_sys
 }
 
 /// Closes a popover; the browser's bindings have no method for it yet.
-fn hide(popover: &leptos::web_sys::HtmlElement) {
+pub fn hide_popover(popover: &leptos::web_sys::HtmlElement) {
     use leptos::wasm_bindgen::{JsCast as _, JsValue};
 
     let method = js_method(popover.as_ref(), "hidePopover");

@@ -48,7 +48,19 @@ pub fn Empty(
     }
 }
 
-/// Something failed: what, and a way out.
+/// Gives the page that is being written the status of an error; does nothing in the browser.
+pub fn answer_with(error: &Error) {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = axum::http::StatusCode::from_u16(error.status())
+    {
+        response.set_status(status);
+    }
+    #[cfg(not(feature = "ssr"))]
+    let _ = error;
+}
+
+/// Something failed: what, and a way out. The page answers with the error's status.
 #[component]
 pub fn Trouble(
     /// What failed.
@@ -58,6 +70,7 @@ pub fn Trouble(
     #[prop(optional)]
     retry: Option<Callback<()>>,
 ) -> impl IntoView {
+    answer_with(&error.get_untracked());
     let i18n = use_i18n();
     view! {
         <div class="trouble" role="alert">

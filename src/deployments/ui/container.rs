@@ -19,7 +19,7 @@ use crate::{
     i18n::{t, t_string, use_i18n},
     ui::{
         ActionButton, Ago, ButtonLook, CopyButton, DocumentTitle, Icon, Live, LiveView, Menu, Notice, PageHead, Panel,
-        Tone, ansi, use_address,
+        Tone, ansi, answer_with, use_address,
     },
 };
 use icondata_lu as lu;
@@ -56,10 +56,7 @@ fn ContainerOf(engine: String, id: String) -> impl IntoView {
 #[component]
 fn Gone() -> impl IntoView {
     let i18n = use_i18n();
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
-    }
+    answer_with(&Error::not_found("container"));
     view! {
         <DocumentTitle text=Signal::derive(move || t_string!(i18n, deployments.detail.gone).to_owned()) />
         <div class="empty">

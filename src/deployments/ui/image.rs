@@ -16,7 +16,7 @@ use crate::{
     i18n::{t, t_string, use_i18n},
     ui::{
         ActionButton, Ago, ButtonLook, Bytes, CopyButton, DocumentTitle, Icon, LinkButton, Live, LiveView, Notice,
-        PageHead, Panel, Tone, address::escaped, use_address,
+        PageHead, Panel, Tone, address::escaped, answer_with, use_address,
     },
 };
 use icondata_lu as lu;
@@ -49,10 +49,7 @@ fn ImageOf(engine: String, id: String) -> impl IntoView {
 #[component]
 fn Gone() -> impl IntoView {
     let i18n = use_i18n();
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>() {
-        response.set_status(axum::http::StatusCode::NOT_FOUND);
-    }
+    answer_with(&Error::not_found("image"));
     view! {
         <DocumentTitle text=Signal::derive(move || t_string!(i18n, deployments.images.gone).to_owned()) />
         <div class="empty">

@@ -55,6 +55,8 @@ struct Waiting {
     progress: Option<Progress>,
     progress_changed: bool,
     told: Option<Instant>,
+    /// Whether progress was kept that lists have not been told.
+    untold: bool,
     unkept: u64,
     closed: bool,
 }
@@ -87,6 +89,7 @@ impl Output {
                 progress: claim.job.progress.clone(),
                 progress_changed: false,
                 told: None,
+                untold: false,
                 unkept: 0,
                 closed: false,
             }),
@@ -214,6 +217,7 @@ impl Output {
 
     /// Writes what waits, at most one batch, and tells those who watch.
     pub async fn write(&self) -> anyhow::Result<Written> {
+        self.tell_late();
         let (lines, progress, bytes, tell_lists) = {
             let waiting = self.waiting();
             let count = waiting.lines.len().min(BATCH);
@@ -266,8 +270,11 @@ impl Output {
             if progress.is_some() && waiting.progress == progress {
                 waiting.progress_changed = false;
             }
-            if progress.is_some() && tell_lists {
-                waiting.told = Some(Instant::now());
+            if progress.is_some() {
+                waiting.untold = !tell_lists;
+                if tell_lists {
+                    waiting.told = Some(Instant::now());
+                }
             }
             !waiting.lines.is_empty()
         };
@@ -277,13 +284,33 @@ impl Output {
         }
         if let Some(progress) = progress {
             if tell_lists {
-                let data = json!({"id": self.job, "progress": progress});
-                self.state.bus.publish_passing(Topic::Jobs, self.customer, data);
+                self.tell(&progress);
             }
             let job = super::store::job(&self.state, &proof, self.job).await.map_err(anyhow::Error::from)?;
             self.state.bus.publish_job(self.job, JobNews::Job(Arc::new(job)));
         }
         Ok(if more { Written::More } else { Written::All })
+    }
+
+    /// Tells lists of progress that came too soon after the last telling, once it is time.
+    fn tell_late(&self) {
+        let late = {
+            let mut waiting = self.waiting();
+            let is_due = waiting.untold && waiting.told.is_none_or(|at| at.elapsed() >= TOLD_EVERY);
+            if is_due {
+                waiting.untold = false;
+                waiting.told = Some(Instant::now());
+            }
+            waiting.progress.clone().filter(|_| is_due)
+        };
+        if let Some(progress) = late {
+            self.tell(&progress);
+        }
+    }
+
+    fn tell(&self, progress: &Progress) {
+        let data = json!({"id": self.job, "progress": progress});
+        self.state.bus.publish_passing(Topic::Jobs, self.customer, data);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -3,7 +3,7 @@
 use super::{JobBadge, Parts, ProgressLine, cancel_refusal};
 use crate::{
     events::{
-        client::{use_changes, use_progress},
+        client::{learn_progress, use_changes, use_progress},
         model::Topic,
     },
     i18n::{t, t_string, use_i18n},
@@ -12,7 +12,7 @@ use crate::{
         api::{cancel_job, running_jobs},
         model::Job,
     },
-    ui::{ActionButton, Ago, ButtonLook, Icon, use_toasts},
+    ui::{ActionButton, Ago, ButtonLook, Icon, hide_popover, use_toasts},
 };
 use icondata_lu as lu;
 use leptos::{html, prelude::*};
@@ -25,11 +25,13 @@ pub fn JobsDrawer() -> impl IntoView {
     let i18n = use_i18n();
     let jobs = RwSignal::new(Vec::<Job>::new());
     let changes = use_changes(vec![Topic::Jobs]);
+    let told = use_progress();
     Effect::new(move || {
         changes.track();
         leptos::task::spawn_local(async move {
             // While the server is away the lamp says so; what was last known stays.
             if let Ok(fresh) = running_jobs().await {
+                learn_progress(told, &fresh);
                 jobs.try_set(fresh);
             }
         });
@@ -42,6 +44,19 @@ pub fn JobsDrawer() -> impl IntoView {
     });
     let popover = NodeRef::<html::Div>::new();
     let open = RwSignal::new(false);
+    // The row of a job that has ended goes, and with it what had the focus: the drawer takes it.
+    Effect::new(move || {
+        jobs.track();
+        #[cfg(feature = "hydrate")]
+        if open.get_untracked() {
+            request_animation_frame(move || {
+                let is_lost = document().active_element().is_none_or(|element| element.tag_name() == "BODY");
+                if let (true, Some(drawer)) = (is_lost, popover.get_untracked()) {
+                    drop(drawer.focus());
+                }
+            });
+        }
+    });
     view! {
         <button
             type="button"
@@ -62,7 +77,23 @@ pub fn JobsDrawer() -> impl IntoView {
             class="drawer"
             popover="auto"
             role="dialog"
+            tabindex="-1"
             aria-label=move || t_string!(i18n, work.drawer.title)
+            on:click=move |event| {
+                // Whoever follows a link is done here.
+                #[cfg(feature = "hydrate")]
+                {
+                    use wasm_bindgen::JsCast as _;
+
+                    let pressed = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+                    let is_link = pressed.and_then(|element| element.closest("a[href]").ok().flatten()).is_some();
+                    if let (true, Some(drawer)) = (is_link, popover.get_untracked()) {
+                        hide_popover(&drawer);
+                    }
+                }
+                #[cfg(not(feature = "hydrate"))]
+                let _ = event;
+            }
             on:toggle=move |_| {
                 open.set(popover.get_untracked().is_some_and(|popover| popover.matches(":popover-open").unwrap_or(false)));
             }
@@ -77,10 +108,10 @@ fn Running(jobs: RwSignal<Vec<Job>>) -> impl IntoView {
     let i18n = use_i18n();
     let ids = move || jobs.with(|jobs| jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     view! {
-        <header class="drawer__head">
+        <div class="drawer__head">
             <h2>{t!(i18n, work.drawer.title)}</h2>
             <a class="link" href="/jobs">{t!(i18n, work.drawer.all)}</a>
-        </header>
+        </div>
         {move || jobs.with(Vec::is_empty).then(|| view! { <p class="drawer__none soft">{t!(i18n, work.drawer.empty)}</p> })}
         <ul class="drawer__list">
             <For each=ids key=|id| *id let:id>

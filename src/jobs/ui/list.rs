@@ -3,7 +3,7 @@
 use super::{JobBadge, ProgressLine, badge::state_word, took};
 use crate::{
     events::{
-        client::{use_changes, use_progress},
+        client::{learn_progress, use_changes, use_progress},
         model::Topic,
     },
     i18n::{Locale, t, t_string, td_string, use_i18n},
@@ -155,6 +155,8 @@ fn Listed(live: Live<JobPage>, filters: Filters) -> impl IntoView {
     let i18n = use_i18n();
     let Filters { address, query } = filters;
     let page = live.value();
+    let told = use_progress();
+    Effect::new(move || page.with(|page| learn_progress(told, &page.items)));
     let is_empty = Memo::new(move |_| page.with(|page| page.items.is_empty()));
     let is_all =
         Memo::new(move |_| query.with(|query| *query == JobQuery { per_page: PER_PAGE, ..JobQuery::default() }));

@@ -59,14 +59,18 @@ pub fn DetailsPage(
 /// The record, or what went wrong; made anew only when it is another than before.
 #[component]
 fn Answer(kind: &'static Kind, found: Resource<Result<Shown>>, tab: Memo<String>, work: Work) -> impl IntoView {
+    let i18n = use_i18n();
     let answer = Memo::new(move |_| found.get());
     move || {
         answer.get().map(|answer| match answer {
             Ok(found) => view! { <Details kind found tab work /> }.into_any(),
             Err(error) => {
-                super::answer_with(&error);
                 let retry = Callback::new(move |()| found.refetch());
-                view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
+                view! {
+                    <PageHead title=Signal::derive(move || (kind.one)(i18n.get_locale()).to_owned()) />
+                    <Trouble error=Signal::derive(move || error.clone()) retry />
+                }
+                .into_any()
             }
         })
     }

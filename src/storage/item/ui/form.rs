@@ -58,8 +58,7 @@ pub fn EditPage(
             view=move || move || found.get().map(|answer| match answer {
                 Ok(found) => view! { <EditForm entry found /> }.into_any(),
                 Err(error) => {
-                    super::answer_with(&error);
-                    let retry = Callback::new(move |()| found.refetch());
+                        let retry = Callback::new(move |()| found.refetch());
                     view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
                 }
             })

@@ -19,7 +19,7 @@ use crate::{
     time::Timestamp,
     ui::{
         ActionButton, Ago, Awaited, Badge, ButtonLook, Empty, Icon, LinkButton, Menu, MenuItem, MenuLink, Notice,
-        PageHead, Skeleton, Tone, Trouble,
+        PageHead, Skeleton, Tone, Trouble, answer_with,
     },
 };
 use icondata_lu as lu;
@@ -221,7 +221,7 @@ fn Found(list: List, found: Resource<Answer>, labels: RwSignal<Labels>) -> impl 
         {move || {
             let failed = error.get();
             if let Some(error) = &failed {
-                super::answer_with(error);
+                answer_with(error);
             }
             (failed.is_some() && look.get() != Some(Look::Trouble)).then(|| view! {
                 <Notice tone=Tone::Bad>

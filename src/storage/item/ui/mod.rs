@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::NotHere,
-    error::{Error, Result},
+    error::Result,
     events::{client::use_changes, model::Topic},
     id::Id,
     storage::{entry, entry_by_plural},
@@ -125,18 +125,6 @@ fn OfKind(page: Page) -> impl IntoView {
             Page::New | Page::Import => view! { <NotHere /> }.into_any(),
         }
     }
-}
-
-/// Answers the document with the status of what went wrong, while the server renders it.
-fn answer_with(error: &Error) {
-    #[cfg(feature = "ssr")]
-    if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
-        && let Ok(status) = axum::http::StatusCode::from_u16(error.status())
-    {
-        response.set_status(status);
-    }
-    #[cfg(not(feature = "ssr"))]
-    let _ = error;
 }
 
 /// The field that stands first in a list and leads to the details: the title where it is listed.
