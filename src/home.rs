@@ -280,7 +280,7 @@ mod server {
             .rows(
                 &permit,
                 sql("select id, at, person_name, kind, record, action from audit
-                     where $1 is null or customer = $1
+                     where ($1 is null or customer = $1) and action <> 'asked'
                      order by id desc
                      limit $2")
                 .bind(customer)

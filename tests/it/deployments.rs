@@ -1,7 +1,10 @@
 //! Containers and images on a real engine, compared with what `docker` says of it.
 
-use crate::support::{ADMIN, Answer, Client, Database, Person, REGULAR, ROOT, STRANGER, TestApp, VIEWER};
-use muelle::id::Id;
+use crate::support::{ADMIN, Answer, Client, Database, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER};
+use muelle::{
+    id::Id,
+    platform::db::{Row, sql},
+};
 use serde_json::{Value, json};
 use std::{
     future::Future,
@@ -21,12 +24,12 @@ const CONTAINERS: &str = "/api/v1/engines/local/containers";
 const IMAGES: &str = "/api/v1/engines/local/images";
 
 /// The value of a variable that the test services set.
-fn service(name: &str) -> String {
+pub fn service(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} must be set; scripts/services starts what the tests need"))
 }
 
 /// What `docker` prints, asked about the engine of the tests.
-fn docker(arguments: &[&str]) -> String {
+pub fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").arg("-H").arg(service("MUELLE_TEST_ENGINE")).args(arguments).output();
     let output = output.expect("docker is installed");
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -35,8 +38,9 @@ fn docker(arguments: &[&str]) -> String {
 }
 
 /// One story: a server on the engine, a mark for everything it makes, and a runner of jobs.
-struct Story {
-    app: TestApp,
+pub struct Story {
+    /// The server.
+    pub app: TestApp,
     mark: String,
     _proxy: Option<Arc<Proxy>>,
 }
@@ -51,14 +55,16 @@ impl Story {
         Self::at(&format!("unix://{}", proxy.socket.display()), Some(Arc::clone(proxy))).await
     }
 
-    async fn at(address: &str, proxy: Option<Arc<Proxy>>) -> Self {
+    /// A story on the engine at an address.
+    pub async fn at(address: &str, proxy: Option<Arc<Proxy>>) -> Self {
         let app = TestApp::start_with(Database::Sqlite, &format!("engine.address = {address:?}\n")).await;
         drop(muelle::jobs::server::start(&app.state));
         let id = Id::<()>::new().to_string();
         Self { app, mark: format!("story-{}", &id[id.len() - 12..]), _proxy: proxy }
     }
 
-    async fn up(self) -> Self {
+    /// The story once its engine is up.
+    pub async fn up(self) -> Self {
         let root = self.app.client(ROOT).await;
         until("the engine is up", Duration::from_secs(5), || async {
             root.get("/api/v1/engines/local").await.json()["is_up"] == true
@@ -80,16 +86,18 @@ impl Story {
         spec
     }
 
-    fn name(&self, name: &str) -> String {
+    /// A name with this story's mark.
+    pub fn name(&self, name: &str) -> String {
         format!("{}-{name}", self.mark)
     }
 
-    async fn operate(&self, person: Person, body: Value) -> Answer {
+    /// Somebody's operation on containers.
+    pub async fn operate(&self, person: Person, body: Value) -> Answer {
         self.app.client(person).await.post(&format!("{CONTAINERS}/operations"), &body).await
     }
 
     /// A container that was made with the specification, started when wished.
-    async fn container(&self, person: Person, name: &str, more: Value, start: bool) -> String {
+    pub async fn container(&self, person: Person, name: &str, more: Value, start: bool) -> String {
         let created = self.operate(person, json!({"operation": "create", "data": self.spec(name, more)})).await;
         let id = created.expect(200).json()["result"]["id"].as_str().expect("it has an id").to_owned();
         if start {
@@ -105,11 +113,15 @@ impl Drop for Story {
         for id in ids.split_whitespace() {
             drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "rm", "-fv", id]).output());
         }
+        let networks = docker(&["network", "ls", "--quiet", "--filter", &format!("label=story={}", self.mark)]);
+        for id in networks.split_whitespace() {
+            drop(Command::new("docker").args(["-H", &service("MUELLE_TEST_ENGINE"), "network", "rm", id]).output());
+        }
     }
 }
 
 /// Waits until it holds, and tells how long that took.
-async fn until<F: Future<Output = bool>>(what: &str, limit: Duration, holds: impl Fn() -> F) -> Duration {
+pub async fn until<F: Future<Output = bool>>(what: &str, limit: Duration, holds: impl Fn() -> F) -> Duration {
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < limit, "{what}: not within {limit:?}");
@@ -170,7 +182,8 @@ async fn every_operation_on_a_container_is_what_docker_says() {
 
     let row = act(json!({"operation": "start", "object": name})).await;
     assert_eq!((row["state"].as_str(), status().as_str()), (Some("running"), "running"));
-    let port = &row["ports"][0];
+    let ports = row["ports"].as_array().expect("it has ports");
+    let port = ports.iter().find(|port| port["host_ip"] == "0.0.0.0").expect("one is open on IPv4");
     let published = docker(&["port", &id, "8080"]);
     assert_eq!(published.lines().next(), Some(format!("0.0.0.0:{}", port["host_port"]).as_str()), "{published}");
 
@@ -537,12 +550,40 @@ async fn secrets_of_the_environment_are_hidden_from_those_who_only_look() {
         assert!(answer.status == 200 && answer.text.contains("PASSWORD") && !answer.text.contains("canary-value"));
     }
     assert!(regular.get(&format!("{CONTAINERS}/{id}")).await.text.contains("canary-value"));
-    let proof = muelle::authentication::server::System::because("look at the trail");
-    let statement = muelle::platform::db::sql("select action, record, after from audit where kind = 'container'");
-    let lines = story.app.state.db.rows(&proof, statement).await.expect("the trail can be read");
-    assert_eq!(lines[0].text("action").expect("it has an action"), "create");
-    assert_eq!(lines[0].text("record").expect("it has a name"), story.name("env"));
-    assert!(!lines[0].text("after").expect("it has values").contains("canary-value"));
+    let lines = trail(&story, "env").await;
+    assert_eq!(lines.iter().map(|(action, _)| action.as_str()).collect::<Vec<_>>(), ["asked", "create"]);
+    assert_eq!((&lines[0].1["operation"], &lines[1].1["operation"]), (&json!("create"), &Value::Null));
+    assert!(lines.iter().all(|(_, after)| !after.to_string().contains("canary-value")));
+}
+
+/// The lines of the audit trail about a container of this story, oldest first: the action, and what it tells.
+async fn trail(story: &Story, name: &str) -> Vec<(String, Value)> {
+    let statement = sql("select action, after from audit where kind = 'container' and record = $1 order by id");
+    let lines = story.app.state.db.rows(&SYSTEM, statement.bind(story.name(name))).await;
+    let line = |line: &Row| {
+        let after = line.text("after").expect("it has values");
+        (line.text("action").expect("it has an action"), serde_json::from_str(&after).expect("they are JSON"))
+    };
+    lines.expect("the trail can be read").iter().map(line).collect()
+}
+
+#[tokio::test]
+async fn nothing_is_done_that_the_trail_cannot_tell() {
+    let story = Story::start().await.up().await;
+    let id = story.container(ROOT, "web", json!({}), false).await;
+    let (root, db) = (story.app.client(ROOT).await, &story.app.state.db);
+    let operate = async |body: Value| root.post(&format!("{CONTAINERS}/operations"), &body).await;
+    let full = "create trigger full before insert on audit begin select raise(abort, 'the disk is full'); end";
+    db.execute(&SYSTEM, sql(full)).await.expect("it is made");
+
+    let refused = operate(json!({"operation": "start", "object": id})).await;
+    let queued = operate(json!({"operation": "prune"})).await;
+    db.execute(&SYSTEM, sql("drop trigger full")).await.expect("it is removed");
+
+    assert_eq!((refused.status, queued.status), (500, 500), "{} {}", refused.text, queued.text);
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Status}}", &id]), "created");
+    let jobs = root.get("/api/v1/jobs").await.expect(200).json();
+    assert_eq!(jobs["items"], json!([]), "a job that cannot be recorded is not queued");
 }
 
 #[tokio::test]
@@ -594,14 +635,7 @@ async fn follow(
     cursor: Option<String>,
     least: usize,
 ) -> (Vec<String>, String) {
-    let mut request = reqwest::Client::new()
-        .get(story.app.url(&format!("{CONTAINERS}/{id}/logs?follow=true&stdout=true")))
-        .bearer_auth(client.token().expect("they are signed in"))
-        .header("accept", "text/event-stream");
-    if let Some(cursor) = &cursor {
-        request = request.header("last-event-id", cursor);
-    }
-    let mut response = request.send().await.expect("the server answers");
+    let mut response = follower(story, client, id, cursor.as_deref()).await;
     assert_eq!(response.status(), 200);
     let (mut text, mut lines, mut cursor) = (String::new(), Vec::new(), cursor.unwrap_or_default());
     while lines.len() < least {
@@ -623,8 +657,20 @@ async fn follow(
     (lines, cursor)
 }
 
+/// Opens a log to be followed.
+async fn follower(story: &Story, client: &Client, id: &str, cursor: Option<&str>) -> reqwest::Response {
+    let mut request = reqwest::Client::new()
+        .get(story.app.url(&format!("{CONTAINERS}/{id}/logs?follow=true&stdout=true")))
+        .bearer_auth(client.token().expect("they are signed in"))
+        .header("accept", "text/event-stream");
+    if let Some(cursor) = cursor {
+        request = request.header("last-event-id", cursor);
+    }
+    request.send().await.expect("the server answers")
+}
+
 /// A way to the real engine that can be frozen and taken away.
-struct Proxy {
+pub struct Proxy {
     socket: PathBuf,
     mood: watch::Sender<Mood>,
     _folder: TempDir,
@@ -738,6 +784,122 @@ async fn a_frozen_engine_is_told_within_five_seconds_and_stops_no_page() {
     let back = until("it is up", Duration::from_secs(5), || async { status().await["is_up"] == true }).await;
     eprintln!("up again after {back:?}");
     root.get(&format!("{CONTAINERS}/{id}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_followed_log_ends_with_the_reason_when_the_engine_freezes_or_goes() {
+    let proxy = Proxy::start();
+    let story = Story::behind(&proxy).await.up().await;
+    let quiet = story.container(ROOT, "quiet", json!({}), true).await;
+    let root = story.app.client(ROOT).await;
+    let is_up = async || root.get("/api/v1/engines/local").await.json()["is_up"] == true;
+
+    for (mood, reason) in [(Mood::Frozen, "does not answer"), (Mood::Gone, "away")] {
+        let mut following = follower(&story, &root, &quiet, None).await;
+        assert_eq!(following.status(), 200, "the head comes before the first line");
+        proxy.set(mood);
+        let begun = Instant::now();
+        let mut text = String::new();
+        while let Some(piece) = following.chunk().await.expect("the stream is whole") {
+            text.push_str(&String::from_utf8_lossy(&piece));
+        }
+        let ended = begun.elapsed();
+        eprintln!("{mood:?}: told after {ended:?}");
+        assert!(ended < Duration::from_secs(5), "{ended:?}");
+        let data = text.split("event: end\ndata: ").nth(1).unwrap_or_else(|| panic!("no end: {text}"));
+        let end: Value = serde_json::from_str(data.trim()).expect("it is JSON");
+        assert_eq!(end["reason"], "trouble", "a browser comes back after this");
+        assert!(end["message"].as_str().is_some_and(|message| message.contains(reason)), "{end}");
+
+        assert_eq!(follower(&story, &root, &quiet, None).await.status(), 503, "who comes back too early is told");
+        proxy.set(Mood::Open);
+        until("it is up", Duration::from_secs(5), is_up).await;
+    }
+    assert_eq!(follower(&story, &root, &quiet, None).await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_takes_long_fails_at_once_on_a_frozen_engine() {
+    let proxy = Proxy::start();
+    let story = Story::behind(&proxy).await.up().await;
+    let root = story.app.client(ROOT).await;
+    let stubborn = json!({"command": ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]});
+    let id = story.container(ROOT, "stubborn", stubborn, true).await;
+    // Nobody answers there, so the pull would hang.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let nowhere = format!("{}/muelle/slow:1", silent.local_addr().expect("it has an address"));
+    let pull = json!({"operation": "pull", "data": {"image": nowhere}});
+    let queued = root.post(&format!("{IMAGES}/operations"), &pull).await;
+    let job = queued.json()["job"]["id"].as_str().expect("it names a job").to_owned();
+    let frozen = tokio::sync::OnceCell::new();
+    let signals = ["events", "--since", "1m", "--until", "0s", "--filter", "event=kill", "--filter"];
+    let of_it = format!("container={id}");
+
+    let stop = story.operate(ROOT, json!({"operation": "stop", "data": {"timeout": 600}, "object": id}));
+    let freeze = async {
+        until("both are under way", Duration::from_secs(10), || async {
+            let pulls = root.get(&format!("/api/v1/jobs/{job}/output")).await.text.contains("Pulling");
+            pulls && !docker(&[&signals[..], &[of_it.as_str()]].concat()).is_empty()
+        })
+        .await;
+        let told: Vec<_> = trail(&story, "stubborn").await.into_iter().map(|(action, _)| action).collect();
+        assert_eq!(told[told.len() - 1], "asked", "whoever looks after a crash sees what was under way");
+        frozen.set(Instant::now()).expect("it is frozen once");
+        proxy.set(Mood::Frozen);
+    };
+    let (stopped, ()) = tokio::join!(stop, freeze);
+    let after = frozen.get().map(Instant::elapsed).unwrap_or_default();
+    let pulled = ended(&root, queued).await;
+    let pulled_after = frozen.get().map(Instant::elapsed).unwrap_or_default();
+
+    eprintln!("the stop failed after {after:?}, the pull after {pulled_after:?}");
+    assert!(stopped.status == 503 && after < Duration::from_secs(5), "{after:?}: {}", stopped.text);
+    assert!(stopped.text.contains("does not answer"), "{}", stopped.text);
+    let (action, outcome) = trail(&story, "stubborn").await.pop().expect("there are lines");
+    assert!(action == "stop" && outcome["error"].is_string(), "{action}: {outcome}");
+    assert!(pulled["state"] == "failed" && pulled_after < Duration::from_secs(6), "{pulled_after:?}: {pulled}");
+    assert!(pulled["outcome"].to_string().contains("does not answer"), "{pulled}");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_container_is_connected_and_mounted_as_its_original() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let (main, further) = (story.name("main"), story.name("further"));
+    let label = format!("story={}", story.mark);
+    // Only a network with a subnet of its own gives addresses that are asked for.
+    let part = u16::from_str_radix(&story.mark[story.mark.len() - 4..], 16).expect("the mark ends with hexadecimal");
+    let subnet = format!("10.{}.{}", 128 + part / 256 % 64, part % 256);
+    docker(&["network", "create", "--label", &label, "--subnet", &format!("{subnet}.0/24"), &main]);
+    docker(&["network", "create", "--label", &label, &further]);
+    let more = json!({
+        "networks": [{"name": main, "ipv4": format!("{subnet}.9"), "aliases": ["db"]}, {"name": further, "aliases": ["store"]}],
+        "mounts": [{"type": "volume", "target": "/data"}],
+    });
+    let id = story.container(ROOT, "original", more, true).await;
+
+    let mut spec = root.get(&format!("{CONTAINERS}/{id}")).await.expect(200).json()["spec"].clone();
+    spec["name"] = json!(story.name("copy"));
+    // The form leaves out what the system puts there.
+    spec["labels"].as_object_mut().expect("it has labels").retain(|name, _| !name.starts_with("muelle."));
+    let read = spec.clone();
+    let created = story.operate(ROOT, json!({"operation": "create", "data": spec})).await;
+    let copy = created.expect(200).json()["result"]["id"].as_str().expect("it has an id").to_owned();
+    story.operate(ROOT, json!({"operation": "stop", "data": {"timeout": 1}, "object": id})).await.expect(200);
+    story.operate(ROOT, json!({"operation": "start", "object": copy})).await.expect(200);
+    let ask = |format: &str, id: &str| docker(&["inspect", "--format", format, id]);
+    let volume = |id: &str| ask("{{range .Mounts}}{{.Name}}{{end}}", id);
+    let address = ask(&format!("{{{{(index .NetworkSettings.Networks {main:?}).IPAddress}}}}"), &copy);
+    let aliases = ask(&format!("{{{{(index .NetworkSettings.Networks {further:?}).Aliases}}}}"), &copy);
+    let volumes = (volume(&id), volume(&copy));
+
+    assert_eq!(read["network"], Value::Null);
+    assert_eq!(read["networks"][0]["name"], main.as_str());
+    assert_eq!(read["networks"][0]["aliases"], json!(["db"]));
+    assert_eq!(read["networks"][1]["name"], further.as_str());
+    assert_eq!(address, format!("{subnet}.9"));
+    assert!(aliases.contains("store"), "{aliases}");
+    assert!(volumes.0 != volumes.1 && !volumes.1.is_empty(), "{volumes:?}");
 }
 
 #[tokio::test]

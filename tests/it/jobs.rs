@@ -13,7 +13,10 @@ use muelle::{
         model::{Job, JobState, Line, Part, Progress, Voice},
         server::{self, NewJob, Run, Worker, store},
     },
-    platform::{db::sql, state::State},
+    platform::{
+        db::{Db, sql},
+        state::State,
+    },
 };
 use serde_json::{Value, json};
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -102,6 +105,13 @@ async fn ended(app: &TestApp, id: Id<Job>) -> Job {
     until(app, id, |job| job.state.is_finished()).await
 }
 
+/// What the audit trail tells of a job, oldest first.
+async fn trail(app: &TestApp, id: Id<Job>) -> Vec<String> {
+    let statement = sql("select action from audit where kind = 'job' and record = $1 order by id").bind(id.to_string());
+    let lines = app.state.db.rows(&SYSTEM, statement).await.expect("the trail can be read");
+    lines.iter().map(|line| line.text("action").expect("it has an action")).collect()
+}
+
 /// Lets the leases of all running jobs run out, as if their time had passed.
 async fn expire_leases(app: &TestApp) {
     let statement = sql("update jobs set lease_until = 1 where state = 'running'");
@@ -140,6 +150,10 @@ async fn a_job_runs_and_tells_what_came_of_it() {
             (JobState::Failed, &json!("internal"))
         );
         assert_eq!(ended(&app, strange).await.state, JobState::Failed, "nobody knows such work");
+        assert_eq!(trail(&app, good).await, ["succeeded"]);
+        for id in [bad, worst, strange] {
+            assert_eq!(trail(&app, id).await, ["failed"]);
+        }
     })
     .await;
 }
@@ -212,6 +226,9 @@ async fn a_job_can_be_cancelled_from_before_its_start_to_its_end() {
         let after = server::cancel(&regular, running).await;
         assert!(matches!(after, Err(Error::Conflict { .. })));
         assert!(lines(&app, waiting).await.is_empty(), "it never began");
+        for id in [waiting, running] {
+            assert_eq!(trail(&app, id).await, ["cancel", "cancelled"]);
+        }
     })
     .await;
 }
@@ -242,8 +259,52 @@ async fn after_a_crash_a_job_is_resumed_or_lost_and_never_forgotten() {
         assert_eq!(said, [(1, "first attempt".to_owned()), (2, "second attempt".to_owned())]);
         assert_eq!(ended(&app, once).await.state, JobState::Lost);
         assert_eq!(ended(&app, cancelled).await.state, JobState::Cancelled);
+        for (id, end) in [(again, "succeeded"), (once, "lost"), (cancelled, "cancelled")] {
+            assert_eq!(trail(&app, id).await, [end]);
+        }
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_secrets_of_a_job_leave_the_files_with_its_end() {
+    let app = TestApp::start().await;
+    add_workers(&app.state);
+    // The first fits between others, the second fills pages of its own.
+    let secrets = ["canary-in-a-cell", "canary-over-many-pages"];
+    let operation = json!({"count": 1, "env": {"TOKEN": secrets[0], "KEYS": secrets[1].repeat(2000)}});
+    let run = enqueue(&app, "test.lines", operation.clone()).await;
+    let never = enqueue(&app, "test.lines", operation).await;
+
+    assert_eq!(held_by_files(&app, &secrets).await, secrets, "they are there while the jobs wait");
+    server::cancel(&app.context(REGULAR), never).await.expect("it can be cancelled");
+    let runner = server::start(&app.state);
+    ended(&app, run).await;
+    runner.crash().await;
+
+    assert!(held_by_files(&app, &secrets).await.is_empty());
+}
+
+/// Which of the texts stand in a file of the server after everything written has reached the database.
+async fn held_by_files<'a>(app: &TestApp, texts: &[&'a str]) -> Vec<&'a str> {
+    let Db::Sqlite { writer, .. } = &app.state.db else { panic!("the story is one of files") };
+    let limit = Instant::now() + SOON;
+    loop {
+        let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("pragma wal_checkpoint(truncate)");
+        // A reader keeps the log for a moment.
+        let (busy, _, _) = checkpoint.fetch_one(writer).await.expect("it answers");
+        if busy == 0 {
+            break;
+        }
+        assert!(Instant::now() < limit, "the log cannot be emptied");
+        sleep(Duration::from_millis(20)).await;
+    }
+    let files = std::fs::read_dir(&app.state.config.data.dir).expect("the folder is there");
+    let contents: Vec<String> = files
+        .map(|file| std::fs::read(file.expect("an entry").path()).expect("it can be read"))
+        .map(|content| String::from_utf8_lossy(&content).into_owned())
+        .collect();
+    texts.iter().copied().filter(|text| contents.iter().any(|content| content.contains(text))).collect()
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod contract;
 mod deployments;
 mod door;
 mod durability;
+mod engine_faults;
 mod events;
 mod jobs;
 mod matrix;

@@ -75,10 +75,10 @@ struct RawImage {
 
 /// A list of which single entries may be beyond us; those are passed over and told in the log.
 fn list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
-    if let Ok(list) = serde_json::from_slice::<Option<Vec<T>>>(bytes) {
+    if let Ok(list) = json::<Option<Vec<T>>>(bytes) {
         return Ok(list.unwrap_or_default());
     }
-    let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let values: Vec<Value> = json(bytes)?;
     let read = values.into_iter().filter_map(|value| match serde_json::from_value(value) {
         Ok(entry) => Some(entry),
         Err(error) => {
@@ -89,8 +89,12 @@ fn list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Fault> {
     Ok(read.collect())
 }
 
-fn unreadable(error: serde_json::Error) -> Fault {
-    Fault::Unreadable(error.to_string())
+/// Reads an answer; a letter in it that is none costs itself only.
+///
+/// # Errors
+/// [`Fault::Unreadable`] when it is no JSON, or another kind of value.
+pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_str(&String::from_utf8_lossy(bytes)).map_err(|error| Fault::Unreadable(error.to_string()))
 }
 
 /// A text of the engine with letters that steer terminals made visible.
@@ -240,8 +244,8 @@ pub fn images(bytes: &[u8]) -> Result<Vec<Image>, Fault> {
 /// # Errors
 /// [`Fault::Unreadable`] when one is no JSON.
 pub fn info(info: &[u8], version: &[u8]) -> Result<EngineInfo, Fault> {
-    let info: Value = serde_json::from_slice(info).map_err(unreadable)?;
-    let version: Value = serde_json::from_slice(version).map_err(unreadable)?;
+    let info: Value = json(info)?;
+    let version: Value = json(version)?;
     let word = |value: &Value| visible(value.as_str().unwrap_or_default());
     let number = |value: &Value| value.as_i64().unwrap_or(0);
     let warnings = info["Warnings"].as_array().cloned().unwrap_or_default();
@@ -299,7 +303,7 @@ pub fn users_of_images<'a>(containers: impl Iterator<Item = &'a Arc<Container>>)
 /// # Errors
 /// [`Fault::Unreadable`] when it is no JSON.
 pub fn usage(bytes: &[u8]) -> Result<DataUsage, Fault> {
-    let answer: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let answer: Value = json(bytes)?;
     let number = |value: &Value| value.as_i64().unwrap_or(0).max(0);
     let summed = |name: &str| {
         let part = &answer[name];
@@ -343,7 +347,7 @@ pub fn usage(bytes: &[u8]) -> Result<DataUsage, Fault> {
 /// # Errors
 /// [`Fault::Unreadable`] when it is no list.
 pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>, Fault> {
-    let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let values: Vec<Value> = json(bytes)?;
     let word = |value: &Value| visible(value.as_str().unwrap_or_default());
     let layer = |value: &Value| Layer {
         id: word(&value["Id"]),
@@ -361,7 +365,7 @@ pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>, Fault> {
 /// # Errors
 /// [`Fault::Unreadable`] when it is no list.
 pub fn found(bytes: &[u8]) -> Result<Vec<FoundImage>, Fault> {
-    let values: Vec<Value> = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let values: Vec<Value> = json(bytes)?;
     let word = |value: &Value| visible(value.as_str().unwrap_or_default());
     let found = |value: &Value| FoundImage {
         name: word(&value["name"]),
@@ -452,7 +456,7 @@ fn spec(inspect: &Value) -> ContainerSpec {
     let flag = |value: &Value| value.as_bool().unwrap_or(false);
     let positive = |value: &Value| value.as_i64().filter(|number| *number > 0);
     let env = words(&config["Env"]);
-    let network = word(&host["NetworkMode"]).map(|name| if name == "default" { "bridge".to_owned() } else { name });
+    let (network, networks) = joined(inspect);
     ContainerSpec {
         image: word(&config["Image"]).unwrap_or_default(),
         name: word(&inspect["Name"]).map(|name| name.trim_start_matches('/').to_owned()),
@@ -466,8 +470,8 @@ fn spec(inspect: &Value) -> ContainerSpec {
         labels: mapping(&config["Labels"]),
         ports: published(&host["PortBindings"]),
         mounts: mounts(&inspect["Mounts"]),
-        networks: joined(&inspect["NetworkSettings"]["Networks"], network.as_deref()),
         network,
+        networks,
         restart: restart(&host["RestartPolicy"]),
         memory: positive(&host["Memory"]),
         cpus: positive(&host["NanoCpus"]).map(|nanos| nanos as f64 / 1e9),
@@ -518,28 +522,53 @@ fn mounts(mounts: &Value) -> Vec<MountSpec> {
     let word = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(visible);
     let mount = |mount: &Value| MountSpec {
         kind: word(&mount["Type"]).unwrap_or_default(),
-        source: if mount["Type"] == "volume" { word(&mount["Name"]) } else { word(&mount["Source"]) },
+        // A volume whose name the engine made up is the container's own: a copy gets a new one.
+        source: if mount["Type"] == "volume" {
+            word(&mount["Name"]).filter(|name| !is_identifier(name))
+        } else {
+            word(&mount["Source"])
+        },
         target: word(&mount["Destination"]).unwrap_or_default(),
         read_only: mount["RW"] == Value::Bool(false),
     };
     mounts.as_array().into_iter().flatten().map(mount).collect()
 }
 
-fn joined(networks: &Value, main: Option<&str>) -> Vec<NetworkSpec> {
-    let networks = networks.as_object().cloned().unwrap_or_default();
-    if networks.len() < 2 && networks.keys().next().map(String::as_str) == main {
-        return Vec::new();
-    }
+/// How a container is connected: the name of its only network where that says everything, or else all of
+/// its networks with addresses and aliases, the main one first.
+fn joined(inspect: &Value) -> (Option<String>, Vec<NetworkSpec>) {
     let word = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(visible);
-    networks
-        .iter()
-        .map(|(name, network)| NetworkSpec {
+    let mode = word(&inspect["HostConfig"]["NetworkMode"]);
+    let mode = mode.map(|name| if name == "default" { "bridge".to_owned() } else { name });
+    let id = inspect["Id"].as_str().unwrap_or_default();
+    let mut networks = Vec::new();
+    for (name, network) in inspect["NetworkSettings"]["Networks"].as_object().into_iter().flatten() {
+        let identifier = network["NetworkID"].as_str().unwrap_or_default();
+        let is_main = mode.as_deref().is_some_and(|mode| mode == name || mode == identifier);
+        let joined = NetworkSpec {
             name: visible(name),
             ipv4: word(&network["IPAMConfig"]["IPv4Address"]),
             ipv6: word(&network["IPAMConfig"]["IPv6Address"]),
-            aliases: network["Aliases"].as_array().into_iter().flatten().filter_map(word).collect(),
-        })
-        .collect()
+            // Older engines add the beginning of the identifier, which a copy has not.
+            aliases: network["Aliases"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(word)
+                .filter(|alias| alias.len() < 12 || !id.starts_with(alias.as_str()))
+                .collect(),
+        };
+        networks.push((!is_main, joined));
+    }
+    networks.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    networks.sort_by_key(|(is_further, _)| *is_further);
+    let is_plain =
+        |joined: &NetworkSpec| joined == &NetworkSpec { name: joined.name.clone(), ..NetworkSpec::default() };
+    match &networks[..] {
+        [] => (mode, Vec::new()),
+        [(false, only)] if is_plain(only) => (mode, Vec::new()),
+        _ => (None, networks.into_iter().map(|(_, joined)| joined).collect()),
+    }
 }
 
 fn restart(policy: &Value) -> Option<String> {
@@ -667,6 +696,61 @@ mod tests {
         let expected = Usage { count: 1, size: 100, reclaimable: 50 };
         assert_eq!(old.expect("it is JSON").images, expected);
         assert_eq!(new.expect("it is JSON").images, expected);
+    }
+
+    /// The specification of a container that was connected and mounted so.
+    fn copied(mode: &str, networks: Value, mounts: Value) -> ContainerSpec {
+        let inspect = json!({"Id": ID, "Name": "/x", "Config": {"Image": "web"}, "State": {}, "Mounts": mounts,
+            "HostConfig": {"NetworkMode": mode}, "NetworkSettings": {"Networks": networks}});
+        detail(inspect, None).expect("it has an identifier").spec
+    }
+
+    #[test]
+    fn a_copy_joins_the_networks_of_its_original_in_its_own_name() {
+        let named = |name: &str| NetworkSpec { name: name.to_owned(), ..NetworkSpec::default() };
+        let shop = json!({"NetworkID": "9".repeat(64), "Aliases": ["db", &ID[..12]], "IPAMConfig": {"IPv4Address": "10.9.0.5"}});
+        let plain = json!({"Aliases": null, "IPAMConfig": null, "IPAddress": "172.17.0.2"});
+        let joined = NetworkSpec { ipv4: Some("10.9.0.5".to_owned()), aliases: vec!["db".to_owned()], ..named("shop") };
+
+        let usual = copied("default", json!({"bridge": plain}), json!([]));
+        let quiet = copied("quiet", json!({"quiet": {"Aliases": [&ID[..12]], "IPAMConfig": {}}}), json!([]));
+        let own = copied("shop", json!({"shop": shop}), json!([]));
+        let several = copied("shop", json!({"backup": plain, "shop": shop, "admin": plain}), json!([]));
+        let moved = copied("gone", json!({"shop": shop}), json!([]));
+        let by_identifier = copied(&"9".repeat(64), json!({"admin": plain, "shop": shop}), json!([]));
+        let shared = copied("container:abc", json!({}), json!([]));
+
+        assert_eq!((usual.network.as_deref(), &usual.networks[..]), (Some("bridge"), &[][..]));
+        assert_eq!((quiet.network.as_deref(), &quiet.networks[..]), (Some("quiet"), &[][..]));
+        assert_eq!((own.network, own.networks), (None, vec![joined.clone()]));
+        assert_eq!((several.network, several.networks), (None, vec![joined.clone(), named("admin"), named("backup")]));
+        assert_eq!((moved.network, moved.networks), (None, vec![joined.clone()]));
+        assert_eq!((by_identifier.network, by_identifier.networks), (None, vec![joined, named("admin")]));
+        assert_eq!((shared.network.as_deref(), shared.networks.len()), (Some("container:abc"), 0));
+    }
+
+    #[test]
+    fn a_copy_shares_named_volumes_and_no_anonymous_one() {
+        let mounts = json!([
+            {"Type": "volume", "Name": ID, "Source": "/var/lib/docker/volumes/0/_data", "Destination": "/cache", "RW": true},
+            {"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "Destination": "/data", "RW": false},
+            {"Type": "bind", "Source": "/srv", "Destination": "/srv", "RW": true},
+        ]);
+
+        let spec = copied("bridge", json!({}), mounts);
+
+        let sources: Vec<_> =
+            spec.mounts.iter().map(|mount| (mount.target.as_str(), mount.source.as_deref())).collect();
+        assert_eq!(sources, [("/cache", None), ("/data", Some("data")), ("/srv", Some("/srv"))]);
+        assert!(spec.mounts[1].read_only && spec.mounts[0].kind == "volume");
+    }
+
+    #[test]
+    fn a_letter_that_is_none_costs_itself_only() {
+        let list = json!([{"Id": ID, "Names": ["/w?b"], "State": "running"}]).to_string();
+        let bytes: Vec<u8> = list.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+
+        assert_eq!(containers(&bytes).expect("it is a list")[0].name, "w\u{fffd}b");
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub struct Inner {
     pub wire: Option<Wire>,
     /// Rings when the watch should look at once.
     pub(super) bell: Notify,
+    /// Rings when the engine turns out to be away.
+    troubled: Notify,
     pub(super) bus: Bus,
     pub(super) stopping: CancellationToken,
     breaker: Breaker,
@@ -98,6 +100,8 @@ pub enum Trouble {
     Denied,
     /// It is installed and does not run.
     Stopped,
+    /// Its answers break off: it is stopping, or something else listens there.
+    Broken,
     /// It is there and says nothing.
     Silent,
     /// Its protocol is older than ours.
@@ -116,8 +120,9 @@ impl Trouble {
                 io::ErrorKind::NotFound if is_installed() => Self::Stopped,
                 io::ErrorKind::NotFound => Self::Missing,
                 io::ErrorKind::PermissionDenied => Self::Denied,
-                // The connection was refused, or broke off: the socket's file is there and nobody listens.
-                _ => Self::Stopped,
+                // The socket's file is there and nobody listens.
+                io::ErrorKind::ConnectionRefused => Self::Stopped,
+                _ => Self::Broken,
             },
             Fault::Silent(_) => Self::Silent,
             Fault::Said { message, .. } => Self::Unreadable(message.clone()),
@@ -131,7 +136,9 @@ impl Trouble {
         match self {
             Self::Connecting => EngineState::Connecting,
             Self::Silent | Self::Unreadable(_) => EngineState::Stale,
-            Self::Missing | Self::Denied | Self::Stopped | Self::TooOld(_) | Self::Address => EngineState::Down,
+            Self::Missing | Self::Denied | Self::Stopped | Self::Broken | Self::TooOld(_) | Self::Address => {
+                EngineState::Down
+            }
         }
     }
 
@@ -143,6 +150,7 @@ impl Trouble {
             Self::Missing => td_string!(locale, deployments.engine.missing, address = address),
             Self::Denied => td_string!(locale, deployments.engine.denied, address = address),
             Self::Stopped => td_string!(locale, deployments.engine.stopped, address = address),
+            Self::Broken => td_string!(locale, deployments.engine.broken, address = address),
             Self::Silent => td_string!(locale, deployments.engine.silent, address = address),
             Self::TooOld(version) => td_string!(locale, deployments.engine.too_old, version = version.clone()),
             Self::Address => td_string!(locale, deployments.engine.address).to_owned(),
@@ -199,6 +207,7 @@ impl Engine {
             timeout,
             wire,
             bell: Notify::new(),
+            troubled: Notify::new(),
             bus,
             stopping,
             breaker: Breaker::default(),
@@ -215,6 +224,11 @@ impl Engine {
     /// What is known now. Hold it for moments only.
     pub fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes what waits for an answer, after the view tells why there will be none.
+    pub(super) fn tell_away(&self) {
+        self.troubled.notify_waiters();
     }
 
     /// Changes what is known and tells those who listen to the topics that `change` names.
@@ -283,13 +297,16 @@ impl Engine {
         Fault::Refused { trouble, address: self.address.clone() }
     }
 
-    /// Ends when the engine is known to be away: what waits for an answer then waits no longer.
+    /// Ends when the engine is known to be away: what waits for an answer then waits no longer. An engine of
+    /// which one answer could not be read may still give this one.
     pub async fn away(&self) -> Fault {
         loop {
-            tokio::time::sleep(Duration::from_millis(250)).await;
-            if let Some(trouble) = self.known_trouble() {
+            // Listening begins before looking, so that nothing falls between the two.
+            let told = self.troubled.notified();
+            if let Some(trouble) = self.known_trouble().filter(|known| !matches!(known, Trouble::Unreadable(_))) {
                 return self.refusal(trouble);
             }
+            told.await;
         }
     }
 
@@ -303,6 +320,8 @@ impl Engine {
         Fault: From<E>,
     {
         let outcome = tokio::select! {
+            // What was answered was answered, even if the engine went in the same moment.
+            biased;
             outcome = tokio::time::timeout(deadline, call) => match outcome {
                 Ok(outcome) => outcome.map_err(Fault::from),
                 Err(_) => Err(Fault::Silent(deadline)),
@@ -378,6 +397,7 @@ mod tests {
         assert!(matches!(trouble(io::ErrorKind::NotFound), Trouble::Missing | Trouble::Stopped));
         assert_eq!(trouble(io::ErrorKind::PermissionDenied), Trouble::Denied);
         assert_eq!(trouble(io::ErrorKind::ConnectionRefused), Trouble::Stopped);
+        assert_eq!(trouble(io::ErrorKind::ConnectionReset), Trouble::Broken);
         assert_eq!(Trouble::of(&Fault::Silent(Duration::ZERO)).state(), EngineState::Stale);
     }
 }

@@ -1,12 +1,12 @@
 //! What can go wrong between us and an engine, and how it is told.
 
-use super::engine::Trouble;
+use super::{engine::Trouble, wire::TooGreat};
 use crate::{
     error::Error,
     i18n::{Locale, td_string},
 };
 use serde::Deserialize;
-use std::{io, time::Duration};
+use std::{error::Error as Cause, io, time::Duration};
 
 /// Why an engine gave no good answer.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,35 @@ fn says_missing(message: &str, kind: &str) -> bool {
     message.is_empty() || message.contains(&format!("no such {kind}")) || message.starts_with("page not found")
 }
 
+/// Why an answer that came over the connection is none of the protocol; `None` when the connection failed.
+fn unreadable(error: &io::Error) -> Option<String> {
+    let mut cause = error.get_ref().map(|inner| inner as &(dyn Cause + 'static));
+    while let Some(told) = cause {
+        if told.is::<TooGreat>() || told.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return Some(told.to_string());
+        }
+        // What such an error carries is no source of it.
+        let carried = told.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = carried.map(|inner| inner as &(dyn Cause + 'static)).or_else(|| told.source());
+    }
+    None
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match unreadable(&error) {
+            Some(reason) => Self::Unreadable(reason),
+            None => Self::Away(error),
+        }
+    }
+}
+
+impl From<hyper::Error> for Fault {
+    fn from(error: hyper::Error) -> Self {
+        io::Error::other(error).into()
+    }
+}
+
 impl From<bollard::errors::Error> for Fault {
     fn from(error: bollard::errors::Error) -> Self {
         use bollard::errors::Error as Told;
@@ -102,8 +131,8 @@ impl From<bollard::errors::Error> for Fault {
             Told::DockerResponseServerError { status_code, message } => Self::Said { status: status_code, message },
             Told::DockerStreamError { error } => Self::Said { status: 500, message: error },
             Told::RequestTimeoutError => Self::Silent(Duration::ZERO),
-            Told::IOError { err } => Self::Away(err),
-            Told::HyperResponseError { err } => Self::Away(io::Error::other(err)),
+            Told::IOError { err } => err.into(),
+            Told::HyperResponseError { err } => err.into(),
             other => Self::Unreadable(other.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use super::{
     engine::Engine,
     fault::Fault,
     lists,
-    operations::{only_platform, record},
+    operations::{self, Moment, Subject, only_platform},
     pull, reach,
     wire::escaped,
 };
@@ -21,7 +21,7 @@ use crate::{
     id::Id,
     jobs::{
         model::{Job, Progress, Voice},
-        server::{NewJob, Run, enqueue},
+        server::{NewJob, Run, announce, enqueue_in},
     },
 };
 use anyhow::Context as _;
@@ -76,11 +76,17 @@ async fn put<A>(
         task.extend(operation.clone());
     }
     let new = NewJob { kind, title, operation: task, key, customer };
-    let queued = enqueue(&permit.context().state, permit, new).await;
-    let owner = customer.map_or(Scope::Platform, Scope::Customer);
-    let subject = kind.split('.').next().unwrap_or(kind);
-    record(permit, engine, subject, object, owner, &operation, queued.as_ref().err()).await;
-    Ok(Answer::Job { id: queued? })
+    let state = &permit.context().state;
+    let mut transaction = state.db.begin(permit).await?;
+    let queued = enqueue_in(&mut transaction, permit, new).await;
+    let family = if kind.starts_with("image.") { "image" } else { "container" };
+    let subject = Subject { kind: family, object, owner: customer.map_or(Scope::Platform, Scope::Customer) };
+    let moment = Moment::After(queued.as_ref().err());
+    operations::note(&mut transaction, permit, engine, subject, &operation, moment).await?;
+    transaction.commit().await?;
+    let id = queued?;
+    announce(state, id).await;
+    Ok(Answer::Job { id })
 }
 
 /// Queues the running of a container, after everything that can be checked now.

@@ -1,6 +1,6 @@
 //! Logs of containers, straight from the engine with bounded buffers.
 
-use super::{engine::Engine, fault::Fault, lists, reach, wire::Wire};
+use super::{convert, engine::Engine, fault::Fault, lists, reach, wire::Wire};
 use crate::{
     authentication::server::{Permit, Proof as _, Reading},
     deployments::model::{Container, LogLine, LogQuery, LogSearch},
@@ -10,6 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
+use serde_json::Value;
 use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -100,11 +101,6 @@ pub async fn open(
     let until = moment(query.until.as_deref(), now).map_err(|()| wrong_time("until", locale))?;
     let engine = lists::find(permit, engine)?;
     let container = reach::container(engine, permit.scope(), id, locale).await?;
-    let told = |fault: Fault| fault.about("container", locale);
-    let wire = engine.wire().map_err(told)?;
-    let inspect = reach::value(engine, &wire, &format!("/containers/{}/json", container.id)).await.map_err(told)?;
-    let is_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
-
     // Naming one stream leaves the other out; leaving one out keeps the other.
     let out = query.stdout.unwrap_or(query.stderr != Some(true));
     let err = query.stderr.unwrap_or(query.stdout != Some(true));
@@ -126,18 +122,52 @@ pub async fn open(
         }
     }
     let idle = (!follow).then_some(IDLE);
-    let pieces = stream(engine, &wire, &path, idle).await.map_err(told)?;
-    let lines = after(place, read_lines(pieces, is_terminal));
+    let opened = async {
+        let wire = engine.wire()?;
+        let begun = begin(engine, &wire, &container.id, &path, idle);
+        engine.call(engine.timeout, begun).await
+    };
+    let (pieces, is_terminal) = opened.await.map_err(|fault| fault.about("container", locale))?;
+    let lines = after(place, read_lines(while_there(engine.clone(), pieces), is_terminal));
     Ok(Log { container, lines: Box::pin(lines) })
 }
 
-async fn stream(
+/// The log's bytes, and whether they come from a terminal.
+async fn begin(
     engine: &Engine,
     wire: &Wire,
+    id: &str,
     path: &str,
     idle: Option<Duration>,
-) -> Result<impl Stream<Item = Result<Bytes, Fault>> + Send + use<>, Fault> {
-    wire.stream(&engine.path(path), engine.timeout, idle).await
+) -> Result<(impl Stream<Item = Result<Bytes, Fault>> + Send + use<>, bool), Fault> {
+    let inspect = wire.get(&engine.path(&format!("/containers/{id}/json")), engine.timeout).await?;
+    let inspect: Value = convert::json(&inspect)?;
+    let is_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
+    Ok((wire.stream(&engine.path(path), engine.timeout, idle).await?, is_terminal))
+}
+
+/// The pieces, until the engine is known to be away. A log that is followed may be quiet for hours, so its
+/// own silence tells nothing.
+fn while_there(
+    engine: Engine,
+    pieces: impl Stream<Item = Result<Bytes, Fault>> + Send,
+) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
+    async_stream::stream! {
+        let (mut pieces, mut away) = (pin!(pieces), pin!(engine.away()));
+        loop {
+            let piece = tokio::select! {
+                biased;
+                piece = pieces.next() => piece,
+                fault = &mut away => Some(Err(fault)),
+            };
+            let Some(piece) = piece else { return };
+            let is_last = piece.is_err();
+            yield piece;
+            if is_last {
+                return;
+            }
+        }
+    }
 }
 
 fn wrong_time(field: &str, locale: Locale) -> Error {

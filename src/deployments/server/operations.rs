@@ -16,6 +16,7 @@ use crate::{
     deployments::model::{Answer, Container, ContainerOperation, ImageOperation, ObjectResult},
     error::{Error, Problem, Result},
     i18n::{Locale, td_string},
+    platform::db::Transaction,
     storage::item::{
         Fields,
         server::audit::{self, Line},
@@ -140,7 +141,7 @@ pub async fn read_containers_on(
                 ContainerOperation::Reload {} => {
                     let found = lists::find(permit, engine)?;
                     let row = reach::container(found, permit.scope(), &object, permit.locale()).await?;
-                    let row = refreshed(found, &row.id, permit.locale()).await?;
+                    let row = refreshed(found, &row.id).await.map_err(|fault| fault.error(permit.locale()))?;
                     to_value(&row.ok_or_else(|| Error::not_found("container"))?)
                 }
                 ContainerOperation::Run(_)
@@ -201,14 +202,15 @@ pub async fn containers_on(
         }
         ContainerOperation::Create(spec) => {
             let prepared = create::prepare(permit, found, &spec, None).await?;
-            let created = create::create(permit, found, prepared).await;
             let name = spec.name.clone().unwrap_or_else(|| spec.image.clone());
-            let operation = ContainerOperation::Create(spec);
-            let outcome = created.as_ref().map(|created| created.id.clone()).map_err(Error::clone);
-            record(permit, found, "container", &name, permit.scope(), &json!(operation), outcome.as_ref().err()).await;
-            let created = created?;
-            let row = refreshed(found, &created.id, permit.locale()).await?;
-            let mut value = row.map_or_else(|| Ok(json!({ "id": created.id })), |row| to_value(&row))?;
+            let operation = json!(ContainerOperation::Create(spec));
+            let subject = Subject { kind: "container", object: &name, owner: permit.scope() };
+            let created = recorded(permit, found, subject, &operation, create::create(permit, found, prepared)).await?;
+            let mut value = match refreshed(found, &created.id).await {
+                Ok(Some(row)) => to_value(&row)?,
+                Ok(None) => json!({ "id": created.id }),
+                Err(fault) => unseen(found, &fault, json!({ "id": created.id })),
+            };
             value["warnings"] = json!(created.warnings);
             Ok(Answer::Result(value))
         }
@@ -261,15 +263,17 @@ async fn act(
     if ends_us && own_container() == Some(container.id.as_str()) {
         return Err(Error::conflict(td_string!(locale, deployments.engine.self_container)));
     }
-    let done = call(engine, operation, &container.id).await.map_err(|fault| create::refused(fault, permit));
     let customer = container.customer.as_deref().and_then(|customer| customer.parse().ok());
-    let scope = customer.map_or(Scope::Platform, Scope::Customer);
-    record(permit, engine, "container", &container.name, scope, &json!(operation), done.as_ref().err()).await;
-    done?;
-    let row = refreshed(engine, &container.id, locale).await?;
-    match row {
-        Some(row) => to_value(&row),
-        None => Ok(json!({ "removed": container.id, "name": container.name })),
+    let owner = customer.map_or(Scope::Platform, Scope::Customer);
+    let subject = Subject { kind: "container", object: &container.name, owner };
+    let done = async { call(engine, operation, &container.id).await.map_err(|fault| create::refused(fault, permit)) };
+    recorded(permit, engine, subject, &json!(operation), done).await?;
+    let gone = || json!({ "removed": container.id, "name": container.name });
+    match refreshed(engine, &container.id).await {
+        Ok(Some(row)) => to_value(&row),
+        Ok(None) => Ok(gone()),
+        Err(fault) if matches!(operation, ContainerOperation::Remove { .. }) => Ok(unseen(engine, &fault, gone())),
+        Err(fault) => Ok(unseen(engine, &fault, json!({ "id": container.id, "name": container.name }))),
     }
 }
 
@@ -317,14 +321,18 @@ async fn call(engine: &Engine, operation: &ContainerOperation, id: &str) -> Resu
 
 /// The row of a container after its engine was asked again; `None` when it is gone. Whoever did something
 /// then finds it done in the next list.
-async fn refreshed(engine: &Engine, id: &str, locale: Locale) -> Result<Option<Container>> {
-    let asked = async {
-        let wire = engine.wire()?;
-        watch::refresh_containers(engine, &wire, &[id.to_owned()].into()).await
-    };
-    asked.await.map_err(|fault: Fault| fault.error(locale))?;
+async fn refreshed(engine: &Engine, id: &str) -> Result<Option<Container>, Fault> {
+    let (wire, ids) = (engine.wire()?, [id.to_owned()].into());
+    engine.call(engine.timeout, watch::refresh_containers(engine, &wire, &ids)).await?;
     let view = engine.view();
     Ok(view.containers.iter().find(|row| row.id == id).map(|row| Container::clone(row)))
+}
+
+/// What is told of something that was done and could not be looked at afterwards: it stays done, and the
+/// list follows as soon as the engine answers.
+fn unseen(engine: &Engine, fault: &Fault, told: Value) -> Value {
+    tracing::warn!(engine = engine.name, "looking at what was done: {fault}");
+    told
 }
 
 fn to_value(row: &impl serde::Serialize) -> Result<Value> {
@@ -344,39 +352,91 @@ fn own_container() -> Option<&'static str> {
     .as_deref()
 }
 
-/// Writes what was done, by whom and with what outcome into the audit trail.
-pub(super) async fn record<A>(
+/// What an operation acts on, as the audit trail names it.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// `container` or `image`.
+    pub kind: &'static str,
+    /// Its name.
+    pub object: &'a str,
+    /// Whose it is.
+    pub owner: Scope,
+}
+
+/// The action of a line that tells what somebody asked for, before it is done.
+pub const ASKED: &str = "asked";
+
+/// Does something with a line in the audit trail before it, and one after it that tells the outcome. A server
+/// that ends in between leaves the first.
+///
+/// # Errors
+/// What the act gives; [`Error::Internal`] when the first line cannot be written, and nothing is done then.
+async fn recorded<A, T>(
     permit: &Permit<A>,
     engine: &Engine,
-    kind: &str,
-    object: &str,
-    owner: Scope,
+    subject: Subject<'_>,
     operation: &Value,
-    error: Option<&Error>,
-) {
+    act: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let mut transaction = permit.context().state.db.begin(permit).await?;
+    note(&mut transaction, permit, engine, subject, operation, Moment::Before).await?;
+    transaction.commit().await?;
+    let done = act.await;
+    let told = async {
+        let mut transaction = permit.context().state.db.begin(permit).await?;
+        note(&mut transaction, permit, engine, subject, operation, Moment::After(done.as_ref().err())).await?;
+        transaction.commit().await
+    };
+    if let Err(error) = told.await {
+        // The engine has done it; that it cannot be recorded must not look as if it had not.
+        tracing::error!(subject.kind, subject.object, "writing the audit trail: {error:#}");
+    }
+    done
+}
+
+/// When a line is written.
+#[derive(Clone, Copy)]
+pub(super) enum Moment<'a> {
+    /// Before the act.
+    Before,
+    /// After it, with why it was not done.
+    After(Option<&'a Error>),
+}
+
+/// Writes into the audit trail what was asked for or what came of it, and by whom.
+pub(super) async fn note<A>(
+    transaction: &mut Transaction,
+    permit: &Permit<A>,
+    engine: &Engine,
+    subject: Subject<'_>,
+    operation: &Value,
+    moment: Moment<'_>,
+) -> anyhow::Result<()> {
     let mut after = Fields::new();
     after.insert("engine".to_owned(), json!(engine.name));
     after.insert("data".to_owned(), masked(operation["data"].clone()));
-    if let Some(error) = error {
-        after.insert("error".to_owned(), json!(error.message(Locale::en)));
-    }
+    let name = operation["operation"].as_str().unwrap_or_default();
+    let action = match moment {
+        Moment::Before => {
+            after.insert("operation".to_owned(), json!(name));
+            ASKED
+        }
+        Moment::After(error) => {
+            if let Some(error) = error {
+                after.insert("error".to_owned(), json!(error.message(Locale::en)));
+            }
+            name
+        }
+    };
     let line = Line {
-        kind,
-        record: object,
-        customer: owner.customer(),
-        action: operation["operation"].as_str().unwrap_or_default(),
+        kind: subject.kind,
+        record: subject.object,
+        customer: subject.owner.customer(),
+        action,
         before: &Fields::new(),
         after: &after,
     };
-    let written = async {
-        let mut transaction = permit.context().state.db.begin(permit).await?;
-        audit::write(&mut transaction, permit as &dyn Proof, line).await?;
-        transaction.commit().await
-    };
-    if let Err(error) = written.await {
-        // The engine has done it; that it cannot be recorded must not look as if it had not.
-        tracing::error!(kind, object, "writing the audit trail: {error:#}");
-    }
+    audit::write(transaction, permit as &dyn Proof, line).await
 }
 
 /// The data of an operation without the values of its environment.
@@ -462,7 +522,7 @@ pub async fn read_images_on(
             objects.each(|object| async move { to_value(&lists::image(permit, engine, &object).await?.history) }).await
         }
         ImageOperation::Reload {} => {
-            relisted(found, permit.locale()).await?;
+            relisted(found).await.map_err(|fault| fault.error(permit.locale()))?;
             objects.each(|object| async move { to_value(&lists::image(permit, engine, &object).await?.image) }).await
         }
         ImageOperation::Pull { .. }
@@ -475,12 +535,9 @@ pub async fn read_images_on(
 }
 
 /// Asks the engine for its images again.
-async fn relisted(engine: &Engine, locale: Locale) -> Result<()> {
-    let asked = async {
-        let wire = engine.wire()?;
-        watch::refresh_images(engine, &wire).await
-    };
-    asked.await.map_err(|fault: Fault| fault.error(locale))
+async fn relisted(engine: &Engine) -> Result<(), Fault> {
+    let wire = engine.wire()?;
+    engine.call(DEADLINE, watch::refresh_images(engine, &wire)).await
 }
 
 /// An operation on images, from the browser.
@@ -580,11 +637,13 @@ async fn act_on_image(
     if !is_image(object) {
         return Err(Error::not_found("image"));
     }
-    let done = call_image(engine, operation, object).await.map_err(|fault| fault.about("image", locale));
-    record(permit, engine, "image", object, Scope::Platform, &json!(operation), done.as_ref().err()).await;
-    let done = done?;
-    relisted(engine, locale).await?;
-    Ok(done)
+    let subject = Subject { kind: "image", object, owner: Scope::Platform };
+    let done = async { call_image(engine, operation, object).await.map_err(|fault| fault.about("image", locale)) };
+    let done = recorded(permit, engine, subject, &json!(operation), done).await?;
+    Ok(match relisted(engine).await {
+        Ok(()) => done,
+        Err(fault) => unseen(engine, &fault, done),
+    })
 }
 
 async fn call_image(engine: &Engine, operation: &ImageOperation, object: &str) -> Result<Value, Fault> {

@@ -79,8 +79,7 @@ pub async fn inspect(engine: &Engine, object: &str) -> Result<Option<ContainerDe
 /// # Errors
 /// What the engine says.
 pub async fn value(engine: &Engine, wire: &Wire, path: &str) -> Result<Value, Fault> {
-    let answer = engine.call(engine.timeout, wire.get(&engine.path(path), engine.timeout)).await?;
-    serde_json::from_slice(&answer).map_err(|error| Fault::Unreadable(error.to_string()))
+    convert::json(&engine.call(engine.timeout, wire.get(&engine.path(path), engine.timeout)).await?)
 }
 
 /// What is said of a volume or a network that a new container would use.

@@ -8,13 +8,14 @@ use super::{
 use crate::{
     authentication::server::{Context, Operating, Reading},
     deployments::model::{
-        Answer, Container, ContainerOperation, ContainerSpec, HealthSpec, ImageOperation, LogLine, LogQuery, MountSpec,
-        NetworkSpec, ObjectResult, PortSpec,
+        Answer, Container, ContainerOperation, ContainerSpec, EngineStatus, HealthSpec, ImageOperation, LogLine,
+        LogQuery, MountSpec, NetworkSpec, ObjectResult, PortSpec,
     },
     error::{Error, Problem, Result},
     events::server::sse::{Place, revoked},
     i18n::{Locale, td_string},
     platform::errors,
+    time::Timestamp,
 };
 use async_stream::stream;
 use axum::{
@@ -29,10 +30,13 @@ use axum::{
     routing::{get, post},
 };
 use futures::{Stream, StreamExt as _};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
-use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
-use utoipa::{OpenApi, ToSchema};
+use std::{collections::BTreeMap, convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use utoipa::{
+    IntoResponses, OpenApi, ToSchema,
+    openapi::{self, ContentBuilder, Object, RefOr, ResponseBuilder},
+};
 
 /// Lines that are sent together when they come faster than they are read.
 const BATCH: usize = 256;
@@ -151,30 +155,28 @@ async fn list_containers(context: Context, Path(engine): Path<String>, pairs: Pa
                 && state.is_none_or(|state| json!(item.state) == state)
                 && stack.is_none_or(|stack| item.stack.as_deref() == Some(stack))
         });
-        let page = paged(items, &pairs, context.locale)?;
-        Ok(Json(json!({
-            "items": page.items, "total": page.total, "page": page.page, "per_page": page.per_page,
-            "engine": engine, "at": at,
-        })))
+        let page = number(&pairs, "page", 1..=1_000_000, context.locale)?.unwrap_or(1);
+        let per_page = number(&pairs, "per_page", 1..=1000, context.locale)?;
+        let total = items.len();
+        let per_page = per_page.map_or(total, |size| size as usize);
+        let from = (page as usize - 1).saturating_mul(per_page).min(total);
+        let rows = &items[from..from.saturating_add(per_page).min(total)];
+        let rows = rows.iter().map(Arc::as_ref).collect();
+        // Written here, while the rows are borrowed from the cache: there may be ten thousand.
+        Ok(Json(ContainerPage { items: rows, total, page, per_page, engine, at }).into_response())
     };
     reply(&context, listed())
 }
 
-struct Paged {
-    items: Vec<Value>,
+/// A page of containers.
+#[derive(Serialize)]
+struct ContainerPage<'a> {
+    items: Vec<&'a Container>,
     total: usize,
     page: u32,
     per_page: usize,
-}
-
-fn paged(items: Vec<Arc<Container>>, pairs: &Pairs, locale: Locale) -> Result<Paged> {
-    let page = number(pairs, "page", 1..=1_000_000, locale)?.unwrap_or(1);
-    let per_page = number(pairs, "per_page", 1..=1000, locale)?;
-    let total = items.len();
-    let per_page = per_page.map_or(total, |size| size as usize);
-    let items = items.iter().skip((page as usize - 1).saturating_mul(per_page)).take(per_page);
-    let items = items.map(|item| serde_json::to_value(item.as_ref())).collect::<Result<_, _>>();
-    Ok(Paged { items: items.map_err(anyhow::Error::from)?, total, page, per_page })
+    engine: EngineStatus,
+    at: Timestamp,
 }
 
 /// One container in full.
@@ -258,21 +260,37 @@ struct Envelope {
     objects: Option<Vec<String>>,
 }
 
+/// What every operation can answer.
+struct Operated;
+
+impl IntoResponses for Operated {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let words =
+            |status: &str, description: &str| (status.to_owned(), ResponseBuilder::new().description(description));
+        let with_body = |(status, response): (String, ResponseBuilder)| {
+            let object = ContentBuilder::new().schema(Some(Object::new())).build();
+            (status, response.content("application/json", object))
+        };
+        let answers = [
+            with_body(words("200", "`{result}`, or `{results: [{object, ok, result | error}]}`")),
+            with_body(words("202", "It goes on as a job: `{job: {id}}`")),
+            words("401", "Not signed in"),
+            words("403", "The person may not do it"),
+            words("404", "The engine or the object is out of reach"),
+            words("409", "The engine's own words"),
+            words("413", "The body is too large"),
+            words("422", "A field is wrong"),
+            words("503", "The engine or the registry is away"),
+        ];
+        answers.into_iter().map(|(status, response)| (status, RefOr::T(response.build()))).collect()
+    }
+}
+
 /// Runs an operation on containers.
 #[utoipa::path(
     post, path = "/api/v1/engines/{engine}/containers/operations", tag = "containers", request_body = Envelope,
     params(("engine" = String, Path, description = "The engine's name")),
-    responses(
-        (status = 200, description = "`{result}`, or `{results: [{object, ok, result | error}]}`", body = Object),
-        (status = 202, description = "It goes on as a job: `{job: {id}}`", body = Object),
-        (status = 401, description = "Not signed in"),
-        (status = 403, description = "The person may not do it"),
-        (status = 404, description = "The engine or the object is out of reach"),
-        (status = 409, description = "The engine's own words"),
-        (status = 413, description = "The body is too large"),
-        (status = 422, description = "A field is wrong"),
-        (status = 503, description = "The engine is away"),
-    )
+    responses(Operated)
 )]
 async fn operate_containers(context: Context, Path(engine): Path<String>, body: Bytes) -> Response {
     let done = async {
@@ -292,17 +310,7 @@ async fn operate_containers(context: Context, Path(engine): Path<String>, body: 
 #[utoipa::path(
     post, path = "/api/v1/engines/{engine}/images/operations", tag = "images", request_body = Envelope,
     params(("engine" = String, Path, description = "The engine's name")),
-    responses(
-        (status = 200, description = "`{result}`, or `{results: [{object, ok, result | error}]}`", body = Object),
-        (status = 202, description = "It goes on as a job: `{job: {id}}`", body = Object),
-        (status = 401, description = "Not signed in"),
-        (status = 403, description = "The person may not do it"),
-        (status = 404, description = "The engine or the object is out of reach"),
-        (status = 409, description = "The engine's own words"),
-        (status = 413, description = "The body is too large"),
-        (status = 422, description = "A field is wrong"),
-        (status = 503, description = "The engine or the registry is away"),
-    )
+    responses(Operated)
 )]
 async fn operate_images(context: Context, Path(engine): Path<String>, body: Bytes) -> Response {
     let done = async {
@@ -635,7 +643,7 @@ fn texts(
 struct Description;
 
 /// The description of these routes, to be merged into the whole.
-pub fn openapi() -> utoipa::openapi::OpenApi {
+pub fn openapi() -> openapi::OpenApi {
     Description::openapi()
 }
 

@@ -92,7 +92,7 @@ impl Dirty {
 
 async fn follow(engine: &Engine, wire: &Wire) -> Followed {
     let ended = |was_up: bool, fault: &Fault| Followed { was_up, trouble: Trouble::of(fault) };
-    if let Err(fault) = wire.get("/_ping", engine.probe_deadline()).await {
+    if let Err(fault) = wire.word("/_ping", engine.probe_deadline()).await {
         return ended(false, &fault);
     }
     if let Err(trouble) = engine.negotiate(wire).await {
@@ -148,12 +148,12 @@ async fn follow(engine: &Engine, wire: &Wire) -> Followed {
                 }
             }
             () = engine.bell.notified() => {
-                if let Err(fault) = wire.get("/_ping", engine.probe_deadline()).await {
+                if let Err(fault) = wire.word("/_ping", engine.probe_deadline()).await {
                     return ended(true, &fault);
                 }
             }
             _ = probe.tick() => {
-                if let Err(fault) = wire.get("/_ping", engine.probe_deadline()).await {
+                if let Err(fault) = wire.word("/_ping", engine.probe_deadline()).await {
                     return ended(true, &fault);
                 }
             }
@@ -170,7 +170,7 @@ async fn while_alive<T>(
     let frozen = async {
         loop {
             sleep(PROBE_EVERY).await;
-            if let Err(fault) = wire.get("/_ping", engine.probe_deadline()).await {
+            if let Err(fault) = wire.word("/_ping", engine.probe_deadline()).await {
                 return fault;
             }
         }
@@ -203,6 +203,7 @@ fn set_trouble(engine: &Engine, trouble: Trouble) {
         view.trouble = Some(trouble);
         topics(engine)
     });
+    engine.tell_away();
 }
 
 fn topics(engine: &Engine) -> Vec<Topic> {
@@ -259,7 +260,7 @@ fn read_events(
             }
             while let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
                 let line = buffer.split_to(end + 1);
-                match serde_json::from_slice(&line) {
+                match convert::json(&line) {
                     Ok(event) => yield Ok(event),
                     Err(error) => tracing::debug!("an event cannot be read: {error}"),
                 }
@@ -331,8 +332,8 @@ pub(super) async fn list_all(engine: &Engine, wire: &Wire) -> Result<(), Fault> 
     let (containers, images, info, version) = tokio::try_join!(
         wire.get(&containers, LIST_DEADLINE),
         wire.get(&images, LIST_DEADLINE),
-        wire.get(&info, LIST_DEADLINE),
-        wire.get(&version, LIST_DEADLINE),
+        wire.word(&info, LIST_DEADLINE),
+        wire.word(&version, LIST_DEADLINE),
     )?;
     let containers = convert::containers(&containers)?.into_iter().map(Arc::new).collect();
     let images = convert::images(&images)?;

@@ -14,7 +14,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,6 +28,17 @@ use tokio::{
 
 /// The greatest answer that is read into memory: ten thousand containers take some twenty megabytes.
 pub const GREATEST_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// The greatest answer to a question about the engine itself.
+const GREATEST_WORD: u64 = 1024 * 1024;
+
+/// What is read of an answer that refuses.
+const GREATEST_REFUSAL: u64 = 64 * 1024;
+
+/// An answer was greater than it may be.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is greater than an answer may be")]
+pub struct TooGreat;
 
 /// The way to one engine. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -51,7 +65,8 @@ impl Wire {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let socket = UnixStream::connect(&*self.0).await?;
-        let io = TokioIo::new(Capped { socket, left: most });
+        let left = Arc::new(AtomicU64::new(most));
+        let io = TokioIo::new(Capped { socket, left: Arc::clone(&left) });
         let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(io::Error::other)?;
         // Ends by itself when the answer has been read or dropped.
         tokio::spawn(async move { drop(connection.await) });
@@ -63,7 +78,11 @@ impl Wire {
             .parse()
             .map_err(io::Error::other)?;
         head.headers.insert(header::HOST, header::HeaderValue::from_static("docker"));
-        sender.send_request(Request::from_parts(head, body)).await.map_err(io::Error::other)
+        let response = sender.send_request(Request::from_parts(head, body)).await.map_err(io::Error::other)?;
+        if !response.status().is_success() {
+            left.fetch_min(GREATEST_REFUSAL, Ordering::Relaxed);
+        }
+        Ok(response)
     }
 
     /// Asks for `path` and gives the whole answer.
@@ -71,10 +90,19 @@ impl Wire {
     /// # Errors
     /// [`Fault::Silent`] when it is not complete within `deadline`; what the engine says.
     pub async fn get(&self, path: &str, deadline: Duration) -> Result<Bytes, Fault> {
-        let whole = async {
-            let response = self.ask(path, GREATEST_ANSWER).await?;
-            Ok(response.into_body().collect().await.map_err(|error| Fault::Away(io::Error::other(error)))?.to_bytes())
-        };
+        self.get_at_most(path, GREATEST_ANSWER, deadline).await
+    }
+
+    /// As [`Wire::get`] for what an engine says of itself, which is short.
+    ///
+    /// # Errors
+    /// As [`Wire::get`].
+    pub async fn word(&self, path: &str, deadline: Duration) -> Result<Bytes, Fault> {
+        self.get_at_most(path, GREATEST_WORD, deadline).await
+    }
+
+    async fn get_at_most(&self, path: &str, most: u64, deadline: Duration) -> Result<Bytes, Fault> {
+        let whole = async { Ok(self.ask(path, most).await?.into_body().collect().await?.to_bytes()) };
         tokio::time::timeout(deadline, whole).await.map_err(|_| Fault::Silent(deadline))?
     }
 
@@ -108,7 +136,7 @@ impl Wire {
                     None => return,
                     Some(Ok(piece)) => yield Ok(piece),
                     Some(Err(error)) => {
-                        yield Err(Fault::Away(io::Error::other(error)));
+                        yield Err(error.into());
                         return;
                     }
                 }
@@ -119,13 +147,12 @@ impl Wire {
     async fn ask(&self, path: &str, most: u64) -> Result<Response<Incoming>, Fault> {
         let request =
             Request::get(path).body(Full::<Bytes>::default()).map_err(|error| Fault::Unreadable(error.to_string()))?;
-        let response = self.send(request, most).await.map_err(Fault::Away)?;
+        let response = self.send(request, most).await?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        let body = response.into_body().collect().await.map_err(|error| Fault::Away(io::Error::other(error)))?;
-        Err(Fault::said(status.as_u16(), &body.to_bytes()))
+        Err(Fault::said(status.as_u16(), &response.into_body().collect().await?.to_bytes()))
     }
 
     /// As the transport of the typed client.
@@ -153,7 +180,7 @@ impl Wire {
 /// A socket of which no more than so many bytes are read.
 struct Capped {
     socket: UnixStream,
-    left: u64,
+    left: Arc<AtomicU64>,
 }
 
 impl AsyncRead for Capped {
@@ -162,10 +189,11 @@ impl AsyncRead for Capped {
         let outcome = Pin::new(&mut self.socket).poll_read(task, buffer);
         if matches!(outcome, Poll::Ready(Ok(()))) {
             let read = (buffer.filled().len() - before) as u64;
-            let Some(left) = self.left.checked_sub(read) else {
-                return Poll::Ready(Err(io::Error::other("the answer is greater than an answer may be")));
-            };
-            self.left = left;
+            let left = self.left.load(Ordering::Relaxed);
+            if read > left {
+                return Poll::Ready(Err(io::Error::other(TooGreat)));
+            }
+            self.left.fetch_sub(read, Ordering::Relaxed);
         }
         outcome
     }

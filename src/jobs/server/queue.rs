@@ -153,17 +153,10 @@ pub async fn cancel(context: &Context, id: Id<Job>) -> Result<Job> {
     if ended + asked == 0 {
         return Err(Error::conflict(td_string!(context.locale, work.ended_already)));
     }
-    let (before, after) = (Fields::new(), Fields::from_iter([("title".to_owned(), json!(job.title))]));
-    let record = id.to_string();
-    let line = audit::Line {
-        kind: "job",
-        record: &record,
-        customer: job.customer,
-        action: "cancel",
-        before: &before,
-        after: &after,
-    };
-    audit::write(&mut transaction, &permit, line).await?;
+    record(&mut transaction, &permit, &job, "cancel", &Value::Null).await?;
+    if ended > 0 {
+        record(&mut transaction, &permit, &job, JobState::Cancelled.name(), &outcome).await?;
+    }
     transaction.commit().await?;
     if asked > 0 {
         state.bus.publish_job(id, JobNews::Cancel);
@@ -171,6 +164,30 @@ pub async fn cancel(context: &Context, id: Id<Job>) -> Result<Job> {
     let job = store::job(state, &permit, id).await?;
     tell(state, job.clone());
     Ok(job)
+}
+
+/// Writes into the audit trail what became of a job, or what somebody asked of it.
+async fn record(
+    transaction: &mut Transaction,
+    proof: &dyn Proof,
+    job: &Job,
+    action: &str,
+    outcome: &Value,
+) -> anyhow::Result<()> {
+    let mut after = Fields::new();
+    after.insert("title".to_owned(), json!(job.title));
+    if let Some(message) = outcome["error"]["message"].as_str() {
+        after.insert("error".to_owned(), json!(message));
+    }
+    let line = audit::Line {
+        kind: "job",
+        record: &job.id.to_string(),
+        customer: job.customer,
+        action,
+        before: &Fields::new(),
+        after: &after,
+    };
+    audit::write(transaction, proof, line).await
 }
 
 /// One claim of one job, from being taken to its end.
@@ -244,6 +261,7 @@ pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> 
             None
         };
         if let Some((end, code, message)) = end {
+            let outcome = json!({"error": {"code": code, "message": message}});
             transaction
                 .execute(
                     sql("update jobs
@@ -251,13 +269,14 @@ pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> 
                              worker = null, lease_until = null
                          where id = $5 and state = 'running' and fence = $6")
                     .bind(end.name())
-                    .bind(json!({"error": {"code": code, "message": message}}).to_string())
+                    .bind(outcome.to_string())
                     .bind(job.operation.to_string())
                     .bind(Timestamp::now().millis())
                     .bind(job.id.to_string())
                     .bind(fence),
                 )
                 .await?;
+            record(&mut transaction, &proof, &job, end.name(), &outcome).await?;
             transaction.commit().await?;
             tell(state, store::job(state, &proof, job.id).await?);
             return Ok(Found::Settled);
@@ -346,10 +365,9 @@ pub(super) async fn finish(
     progress: Option<&Progress>,
 ) -> anyhow::Result<bool> {
     let proof = System::because("run jobs");
-    let ended = state
-        .db
+    let mut transaction = state.db.begin(&proof).await?;
+    let ended = transaction
         .execute(
-            &proof,
             sql("update jobs
                  set state = $1, outcome = $2, progress = $3, operation = $4, finished_at = $5, worker = null, lease_until = null
                  where id = $6 and fence = $7 and state = 'running'")
@@ -363,6 +381,8 @@ pub(super) async fn finish(
         )
         .await?;
     if ended == 1 {
+        record(&mut transaction, &proof, &claim.job, end.name(), outcome).await?;
+        transaction.commit().await?;
         tell(state, store::job(state, &proof, claim.job.id).await?);
     }
     Ok(ended == 1)

@@ -42,6 +42,8 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
+            // A secret that a job needed goes with its row, and not merely out of sight.
+            .pragma("secure_delete", "on")
             .pragma("trusted_schema", "off");
         if !url.contains(":memory:") {
             make_private_file(options.get_filename())?;
@@ -141,8 +143,9 @@ mod tests {
 
         let Db::Sqlite { writer, .. } = &db else { unreachable!("the address says sqlite") };
         let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(writer).await.expect("it answers");
+        let secure: i64 = sqlx::query_scalar("pragma secure_delete").fetch_one(writer).await.expect("it answers");
 
-        assert_eq!(synchronous, 2);
+        assert_eq!((synchronous, secure), (2, 1));
         assert_eq!(version_number("3.51.3"), SQLITE_LEAST);
     }
 
