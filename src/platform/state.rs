@@ -57,6 +57,7 @@ impl State {
         let authority = Authority::with_cost(&config.data.dir, cost)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
+        crate::storage::item::server::keys::fill(&db).await?;
         let (bus, stopping) = (Bus::new(), CancellationToken::new());
         let state = Self(Arc::new(Handles {
             engines: crate::deployments::server::Engines::start(&config, &bus, &stopping),

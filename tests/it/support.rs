@@ -158,8 +158,9 @@ impl TestApp {
             let user = Id::<User>::new();
             let role = json!(person.role).as_str().unwrap_or_default().to_owned();
             let statement = sql("insert into users
-                   (id, customer, revision, enabled, created_at, updated_at, username, email, role, password)
-                 values ($1, $2, 1, true, $3, $3, $4, $5, $6, $7)")
+                   (id, customer, revision, enabled, created_at, updated_at, username, username_key, email, email_key,
+                    role, password)
+                 values ($1, $2, 1, true, $3, $3, $4, $4, $5, $5, $6, $7)")
             .bind(user.to_string())
             .bind(customer.as_ref().map(|customer| customer.id.to_string()))
             .bind(Timestamp::now().millis())

@@ -17,6 +17,7 @@ use crate::{
             Fields, Item as _, RawRecord,
             server::{
                 hooks::{Hooks, Preparing, Removing, Saving},
+                keys,
                 store::{self, Prepared},
             },
         },
@@ -48,8 +49,8 @@ pub struct NewUser {
 async fn fields(state: &State, new: NewUser, locale: Locale) -> Result<Fields> {
     let customer: Option<Id<Customer>> = match &new.customer {
         Some(domain) => {
-            let statement = sql("select id from customers where lower(domain) = $1 and deleted_at is null");
-            let row = state.db.row(&WHY, statement.bind(domain.trim().to_lowercase())).await?;
+            let statement = sql("select id from customers where domain_key = $1 and deleted_at is null");
+            let row = state.db.row(&WHY, statement.bind(keys::key(domain.trim()))).await?;
             let row = row.ok_or_else(|| Error::invalid("customer", td_string!(locale, access.no_such_customer)))?;
             Some(row.parsed("id")?)
         }
@@ -224,8 +225,8 @@ pub async fn reset_password(
         return Err(Error::invalid("password", problem));
     }
     let statement = sql("select u.id from users u left join customers c on c.id = u.customer
-         where lower(u.username) = lower($1) and coalesce(lower(c.domain), '') = $2 and u.deleted_at is null");
-    let statement = statement.bind(username.trim()).bind(customer.unwrap_or_default().trim().to_lowercase());
+         where u.username_key = $1 and coalesce(c.domain_key, '') = $2 and u.deleted_at is null");
+    let statement = statement.bind(keys::key(username.trim())).bind(keys::key(customer.unwrap_or_default().trim()));
     let row = state.db.row(&WHY, statement).await?.ok_or_else(|| Error::not_found("user"))?;
     set_password(state, &WHY, &row.text("id")?, new).await
 }
@@ -239,8 +240,8 @@ pub async fn change_password(context: &super::Context, current: &str, new: &str)
     // A guess at the old password counts like one at sign-in: an open browser must not be a way around it.
     let account = format!(
         "{}/{}",
-        session.customer.as_ref().map(|customer| customer.domain.to_lowercase()).unwrap_or_default(),
-        session.username.to_lowercase()
+        session.customer.as_ref().map(|customer| keys::key(&customer.domain)).unwrap_or_default(),
+        keys::key(&session.username)
     );
     let attempt = match super::throttle::begin(state, &account, context.address).await? {
         Ok(attempt) => attempt,
