@@ -683,7 +683,7 @@ pub async fn told(state: &State, kind: &'static Kind, pending: Pending) -> RawRe
 }
 
 /// Whose a record is: its customer, and for a customer the customer itself.
-fn owner(kind: &Kind, record: &RawRecord) -> Option<Id<Customer>> {
+pub(super) fn owner(kind: &Kind, record: &RawRecord) -> Option<Id<Customer>> {
     if kind.name == "customer" { Some(record.base.id.cast()) } else { record.base.customer }
 }
 
