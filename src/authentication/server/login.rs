@@ -99,7 +99,7 @@ pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Ent
     // The length is bounded here as at setting: hashing a megabyte would be a way to keep cores busy.
     let tried =
         if credentials.password.chars().count() > super::password::LENGTH_MAX { "" } else { &credentials.password };
-    let fits = state.authority.passwords.verify(tried, hash).await?;
+    let fits = state.authority.passwords.verify(tried, hash, context.locale).await?;
     let Some(found) = found.as_ref().filter(|found| fits && found.may_enter) else {
         refused(context, found.map(|found| found.id)).await?;
         return Err(Refusal::Wrong);
@@ -107,7 +107,7 @@ pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Ent
 
     throttle::succeeded(state, attempt).await?;
     if state.authority.passwords.is_outdated(&found.password) {
-        let hash = state.authority.passwords.hash(&credentials.password).await?;
+        let hash = state.authority.passwords.hash(&credentials.password, context.locale).await?;
         let statement = sql("update users set password = $1 where id = $2 and password = $3");
         let statement = statement.bind(hash).bind(found.id.to_string()).bind(found.password.clone());
         state.db.execute(&KEEP, statement).await?;

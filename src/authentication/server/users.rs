@@ -112,7 +112,7 @@ async fn prepare_password(preparing: Preparing<'_>) -> Result<()> {
     if let Some(problem) = password::problem(password, &username, preparing.proof.locale()) {
         return Err(Error::invalid("password", problem));
     }
-    *password = preparing.state.authority.passwords.hash(password).await?;
+    *password = preparing.state.authority.passwords.hash(password, preparing.proof.locale()).await?;
     Ok(())
 }
 
@@ -250,7 +250,7 @@ pub async fn change_password(context: &super::Context, current: &str, new: &str)
     let row =
         state.db.row(&WHY, sql("select password from users where id = $1").bind(session.user.to_string())).await?;
     let hash = row.map(|row| row.text("password")).transpose()?;
-    if !state.authority.passwords.verify(current, hash.as_deref()).await? {
+    if !state.authority.passwords.verify(current, hash.as_deref(), context.locale).await? {
         return Err(Error::invalid("current", td_string!(context.locale, access.current_wrong)));
     }
     super::throttle::succeeded(state, attempt).await?;
@@ -271,8 +271,17 @@ pub fn slow(seconds: u32, locale: Locale) -> Error {
     }
 }
 
+/// The refusal of one call too many.
+pub fn too_many(seconds: u32, locale: Locale) -> Error {
+    Error::Busy {
+        message: td_string!(locale, access.too_many, seconds = seconds.to_string()),
+        job: None,
+        retry_after: Some(seconds),
+    }
+}
+
 async fn set_password(state: &State, proof: &dyn Proof, user: &str, new: &str) -> Result<()> {
-    let hash = state.authority.passwords.hash(new).await?;
+    let hash = state.authority.passwords.hash(new, proof.locale()).await?;
     let mut transaction = state.db.begin(proof).await?;
     let statement = sql("update users set password = $1, updated_at = $2, revision = revision + 1 where id = $3");
     transaction.execute(statement.bind(hash).bind(Timestamp::now().millis()).bind(user)).await?;
