@@ -123,10 +123,10 @@ async fn fill(db: &Db, machines: i64) -> anyhow::Result<()> {
     let row = db.row(&SYSTEM, sql("select count(*) as total from machines")).await?;
     let there = row.map_or(Ok(0), |row| row.int("total"))?;
     let statement = sql("insert into machines
-           (id, revision, enabled, created_at, updated_at, name, type, ipv4, tags)
+           (id, revision, enabled, created_at, updated_at, name, name_key, type, ipv4, tags)
          with recursive counted(n) as (select $1 union all select n + 1 from counted where n < $2)
          select printf('0193%04x-%04x-7000-8000-%012x', n / 65536, n % 65536, n), 1, true, n, n,
-                printf('machine-%07d', (n * 7919) % 1000003), case when n % 3 = 0 then 'local' else 'remote' end,
+                printf('machine-%07d', (n * 7919) % 1000003), printf('machine-%07d', (n * 7919) % 1000003), case when n % 3 = 0 then 'local' else 'remote' end,
                 printf('10.%d.%d.%d', n / 65536 % 256, n / 256 % 256, n % 256), '[]'
            from counted");
     db.execute(&SYSTEM, statement.bind(there + 1).bind(machines)).await?;
@@ -139,11 +139,12 @@ async fn insert_by_hand(db: &Db) -> anyhow::Result<Duration> {
     for n in 0..INSERTS {
         let id = Id::<()>::new().to_string();
         let mut transaction = db.begin(&SYSTEM).await?;
-        let machine = sql("insert into machines (id, revision, enabled, created_at, updated_at, name, type, tags)
-             values ($1, 1, true, $2, $2, $3, 'remote', '[]')")
-        .bind(id.as_str())
-        .bind(Timestamp::now().millis())
-        .bind(format!("hand-{id}-{n}"));
+        let machine =
+            sql("insert into machines (id, revision, enabled, created_at, updated_at, name, name_key, type, tags)
+             values ($1, 1, true, $2, $2, $3, $3, 'remote', '[]')")
+            .bind(id.as_str())
+            .bind(Timestamp::now().millis())
+            .bind(format!("hand-{id}-{n}"));
         transaction.execute(machine).await?;
         let audit = sql("insert into audit (id, at, person_name, kind, record, action, before, after)
              values ($1, $2, 'bench', 'machine', $3, 'create', '{}', '{}')")

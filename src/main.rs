@@ -3,7 +3,10 @@
 use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use muelle::{
-    authentication::{model::Role, server::users},
+    authentication::{
+        model::Role,
+        server::{token::Keys, users},
+    },
     error::Error,
     i18n::Locale,
     platform::{config::Config, health, serve, state::State, telemetry},
@@ -29,9 +32,19 @@ enum Command {
     Migrate,
     /// Asks whether a server answers at the configured address.
     Healthcheck,
+    /// Manages the keys that sign tokens.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Manages users where nobody can sign in.
     #[command(subcommand)]
     Admin(Admin),
+}
+
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Makes a new key. The one before it opens what it has signed until the next is made: where a key was
+    /// seen by others, run it twice, and browsers sign in again.
+    Rotate,
 }
 
 #[derive(Subcommand)]
@@ -104,6 +117,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve => serve::serve(State::start(config).await?).await,
         Command::Migrate => State::start(config).await.map(drop),
         Command::Healthcheck => health::ask(&config).await,
+        Command::Keys(KeysCommand::Rotate) => {
+            Keys::rotate(&config.data.dir)?;
+            println!("New tokens are signed with a new key; running servers use it within seconds.");
+            Ok(())
+        }
         Command::Admin(command) => administer(config, command).await,
     }
 }

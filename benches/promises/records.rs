@@ -118,8 +118,8 @@ async fn pages_and_inserts(server: &mut Server, client: &reqwest::Client) -> Mea
 }
 
 const INSERT: &str = "insert into machines (id, customer, revision, enabled, created_at, created_by, updated_at,
-       updated_by, deleted_at, name, type, ipv4, tags)
-     values ($1, null, 1, true, 1790000000000, null, 1790000000000, null, null, $2, 'remote', '10.0.0.1', '[]')";
+       updated_by, deleted_at, name, name_key, type, ipv4, tags)
+     values ($1, null, 1, true, 1790000000000, null, 1790000000000, null, null, $2, $2, 'remote', '10.0.0.1', '[]')";
 
 /// The database file, opened by hand as the server opens it.
 async fn open(server: &Server) -> SqliteConnection {
@@ -140,9 +140,9 @@ async fn fill(server: &Server, from: i64, to: i64) {
     let id = |kind: &str| format!("printf('019ab0{kind}%x-%04x-7000-8000-%012x', i / 65536, i % 65536, i)");
     let machines = format!(
         "{numbers} insert into machines (id, customer, revision, enabled, created_at, created_by, updated_at,
-             updated_by, deleted_at, name, description, type, ipv4, mac, ssh_port, ssh_user, tags)
+             updated_by, deleted_at, name, name_key, description, type, ipv4, mac, ssh_port, ssh_user, tags)
          select {}, null, 1, true, 1790000000000 + i, null, 1790000000000 + i, null, null,
-           printf('machine-%07d', (i * 7919) % 10000000), 'A machine in rack ' || (i % 400) || ', bought with the others',
+           printf('machine-%07d', (i * 7919) % 10000000), printf('machine-%07d', (i * 7919) % 10000000), 'A machine in rack ' || (i % 400) || ', bought with the others',
            case when i % 3 = 0 then 'local' else 'remote' end,
            printf('10.%d.%d.%d', i / 65536 % 256, i / 256 % 256, i % 256), printf('02:00:00:%02x:%02x:%02x', i / 65536 % 256, i / 256 % 256, i % 256),
            22, 'root', '[\"rack-' || (i % 400) || '\"]'

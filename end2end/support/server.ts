@@ -39,6 +39,8 @@ export class Server {
       ...process.env,
       MUELLE_SERVER__ADDRESS: `127.0.0.1:${port}`,
       MUELLE_DATA__DIR: data,
+      // Browsers of tests ask faster than people do.
+      MUELLE_SERVER__CALLS_PER_MINUTE: '0',
       MUELLE_DATABASE__URL: `sqlite:${join(data, 'muelle.db')}`,
       MUELLE_ENGINE__ADDRESS: options.engine,
       LEPTOS_SITE_ROOT: site,

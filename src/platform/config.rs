@@ -2,11 +2,12 @@
 
 use anyhow::Context as _;
 use figment::{
-    Figment,
+    Figment, Source,
     providers::{Env, Format, Toml},
+    value::{Dict, Value},
 };
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
 
 /// The reference with every key, its meaning and its default.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -47,6 +48,8 @@ pub struct Server {
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The greatest request body in bytes.
     pub body_limit: usize,
+    /// Calls of the API that one person may make in a minute; 0 for any number.
+    pub calls_per_minute: u32,
 }
 
 /// Where files are kept.
@@ -156,12 +159,9 @@ impl Config {
                 .split("__")
                 .filter(|key| key.as_str().contains('.') && !key.as_str().ends_with("_file")),
         );
-        let figment = secrets_from_files(figment)?;
-        let config: Self = figment.extract().map_err(|errors| {
-            let lines: Vec<String> = errors.into_iter().map(|error| error.to_string()).collect();
-            anyhow::anyhow!("the configuration has problems:\n  {}", lines.join("\n  "))
-        })?;
-        Ok(config)
+        let mut problems = Vec::new();
+        let figment = secrets_from_files(figment, &mut problems);
+        read(&figment, problems)
     }
 
     /// The defaults with `text` (TOML) over them and nothing from outside: for tests and benches.
@@ -169,8 +169,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_text(text: &str) -> anyhow::Result<Self> {
-        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text));
-        figment.extract().context("reading the configuration")
+        read(&Figment::from(Toml::string(DEFAULTS)).merge(Toml::string(text)), Vec::new())
     }
 
     /// The database's address, with the embedded default filled in.
@@ -183,8 +182,86 @@ impl Config {
     }
 }
 
+/// The configuration of all sources together, or every problem there is, each with where it came from.
+fn read(given: &Figment, mut problems: Vec<String>) -> anyhow::Result<Config> {
+    let reference: Dict = Figment::from(Toml::string(DEFAULTS)).extract().context("reading defaults.toml")?;
+    let all: Dict = match given.extract() {
+        Ok(all) => all,
+        Err(errors) => {
+            // A file that cannot be read at all hides what stands in it.
+            problems.extend(errors.into_iter().map(|error| error.to_string()));
+            return Err(told(&problems));
+        }
+    };
+    let mut known = Vec::new();
+    sort_out("", &all, &reference, given, &mut known, &mut problems);
+    let mut figment = Figment::from(Toml::string(DEFAULTS));
+    for (path, value) in known {
+        figment = figment.merge((path, value));
+    }
+    // Each round finds one wrong value and goes on with the default in its place.
+    let mut mended = HashSet::new();
+    loop {
+        let error = match figment.extract::<Config>() {
+            Ok(config) if problems.is_empty() => return Ok(config),
+            Ok(_) => return Err(told(&problems)),
+            Err(error) => error,
+        };
+        let path = error.path.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(".");
+        problems.push(format!("{path}: {}, from {}", error.kind, source(given, &path)));
+        let default = Figment::from(Toml::string(DEFAULTS)).find_value(&path);
+        match default {
+            Ok(default) if mended.insert(path.clone()) => figment = figment.merge((path, default)),
+            Ok(_) | Err(_) => return Err(told(&problems)),
+        }
+    }
+}
+
+fn told(problems: &[String]) -> anyhow::Error {
+    anyhow::anyhow!("the configuration has problems:\n  {}", problems.join("\n  "))
+}
+
+/// Parts what is given into known keys with their values, and problems: keys that the reference lacks.
+fn sort_out(
+    prefix: &str,
+    given: &Dict,
+    reference: &Dict,
+    figment: &Figment,
+    known: &mut Vec<(String, Value)>,
+    problems: &mut Vec<String>,
+) {
+    for (key, value) in given {
+        let path = format!("{prefix}{key}");
+        match (reference.get(key), value) {
+            (None, _) => problems.push(format!("{path}: there is no such key, from {}", source(figment, &path))),
+            (Some(Value::Dict(_, below)), Value::Dict(_, given)) => {
+                sort_out(&format!("{path}."), given, below, figment, known, problems);
+            }
+            (Some(Value::Dict(..)), _) => {
+                problems.push(format!("{path}: it must be a section, from {}", source(figment, &path)));
+            }
+            (Some(_), value) => known.push((path, value.clone())),
+        }
+    }
+}
+
+/// Where the value of a key came from, in words: a file, or a variable.
+fn source(figment: &Figment, path: &str) -> String {
+    let variable = format!("MUELLE_{}", path.to_uppercase().replace('.', "__"));
+    match figment.find_metadata(path) {
+        Some(metadata) if metadata.name.contains("environment") => format!("the variable {variable}"),
+        Some(metadata) => match &metadata.source {
+            Some(Source::File(file)) => format!("the file {}", file.display()),
+            // A pair that was merged by itself: a secret's file.
+            Some(Source::Code(_)) => format!("the file that {variable}_FILE names"),
+            _ => "the given text".to_owned(),
+        },
+        None => "the defaults".to_owned(),
+    }
+}
+
 /// Reads `MUELLE_SECTION__KEY_FILE` for every key: the value is the file's text without the last line end.
-fn secrets_from_files(mut figment: Figment) -> anyhow::Result<Figment> {
+fn secrets_from_files(mut figment: Figment, problems: &mut Vec<String>) -> Figment {
     for (name, path) in std::env::vars() {
         let Some(key) = name.strip_prefix("MUELLE_").and_then(|rest| rest.strip_suffix("_FILE")) else {
             continue;
@@ -192,11 +269,13 @@ fn secrets_from_files(mut figment: Figment) -> anyhow::Result<Figment> {
         if !key.contains("__") {
             continue;
         }
-        let text = std::fs::read_to_string(&path).with_context(|| format!("reading {name} from {path}"))?;
         let key = key.to_lowercase().replace("__", ".");
-        figment = figment.merge((key, text.trim_end_matches(['\r', '\n']).to_owned()));
+        match std::fs::read_to_string(&path) {
+            Ok(text) => figment = figment.merge((key, text.trim_end_matches(['\r', '\n']).to_owned())),
+            Err(error) => problems.push(format!("{key}: {error}, from the file {path} that {name} names")),
+        }
     }
-    Ok(figment)
+    figment
 }
 
 #[cfg(test)]
@@ -209,5 +288,30 @@ mod tests {
 
         assert_eq!(config.server.address.port(), 3000);
         assert_eq!(config.tls.mode, TlsMode::Off);
+    }
+
+    #[test]
+    fn all_problems_are_told_together() {
+        let text = "server.address = \"nowhere\"\nserver.nonsense = 1\nweather.wind = \"west\"\n\
+                    server.trusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/99\"]\ntls.mode = \"magic\"\n\
+                    jobs.parallel = \"many\"\nsession = 5";
+
+        let refused = Config::from_text(text).expect_err("it is refused").to_string();
+
+        let lines: Vec<_> = refused.lines().skip(1).map(str::trim).collect();
+        assert_eq!(lines.len(), 7, "{refused}");
+        for key in [
+            "server.address",
+            "server.nonsense",
+            "weather",
+            "server.trusted_proxies",
+            "tls.mode",
+            "jobs.parallel",
+            "session",
+        ] {
+            let about = format!("{key}: ");
+            assert!(lines.iter().any(|line| line.starts_with(&about)), "{key} in {refused}");
+        }
+        assert!(refused.contains("magic") && refused.contains("nowhere"), "{refused}");
     }
 }

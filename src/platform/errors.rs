@@ -51,6 +51,9 @@ pub fn said(status: StatusCode, code: &str, message: &str) -> Response {
 pub fn function(status: StatusCode, error: &Error) -> Response {
     let mut response = (status, Json(error)).into_response();
     response.headers_mut().insert("serverfnerror", HeaderValue::from_static("/"));
+    if let Error::Busy { retry_after: Some(seconds), .. } = error {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+    }
     response
 }
 

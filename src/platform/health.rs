@@ -1,7 +1,10 @@
 //! Whether the server and what it leans on are well.
 
-use super::{db::sql, errors, state::State};
-use crate::authentication::server::{Context, Reading, System};
+use super::{config::TlsMode, db::sql, errors, state::State, tls};
+use crate::{
+    authentication::server::{Context, Reading, System},
+    i18n::td_string,
+};
 use axum::{
     Json, Router,
     http::StatusCode,
@@ -10,8 +13,14 @@ use axum::{
 };
 use leptos::prelude::LeptosOptions;
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+};
 use utoipa::{OpenApi, ToSchema};
 
 /// How long the database may take to count as there.
@@ -20,7 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How long the answer of Ansible is kept: asking starts a program that takes its second.
 const ANSIBLE_KEPT: Duration = Duration::from_secs(60);
 
-static ANSIBLE: Mutex<Option<(Instant, AnsibleStatus)>> = Mutex::const_new(None);
+/// How long Ansible may take to answer.
+const ANSIBLE_PATIENCE: Duration = Duration::from_secs(10);
 
 const WHY: System = System::because("see whether the database answers");
 
@@ -58,8 +68,8 @@ pub struct DatabaseStatus {
     pub size: Option<i64>,
 }
 
-/// Whether playbooks could be run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+/// Whether playbooks could be run. Neither a version nor a hint: it has not answered yet.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AnsibleStatus {
     /// Whether it was found.
     pub is_up: bool,
@@ -67,6 +77,39 @@ pub struct AnsibleStatus {
     pub version: Option<String>,
     /// How to get it, while it is missing.
     pub hint: Option<String>,
+    /// Whether it was asked and is not there.
+    #[serde(skip)]
+    pub is_missing: bool,
+}
+
+/// What is known of Ansible. Asking takes a second, so it is asked beside the requests and nobody waits.
+#[derive(Clone, Debug, Default)]
+pub struct Ansible(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    asked_at: Option<Instant>,
+    status: AnsibleStatus,
+}
+
+impl Ansible {
+    /// What is known now; when that is old, Ansible is asked again for the next who looks.
+    pub fn look(&self) -> AnsibleStatus {
+        let mut known = self.known();
+        if known.asked_at.is_none_or(|at| at.elapsed() >= ANSIBLE_KEPT) {
+            known.asked_at = Some(Instant::now());
+            let this = self.clone();
+            tokio::spawn(async move {
+                let status = ask_ansible().await;
+                this.known().status = status;
+            });
+        }
+        known.status.clone()
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The routes of health.
@@ -99,16 +142,19 @@ async fn show_status(context: Context) -> Response {
         Ok(permit) => {
             let engines = crate::deployments::server::lists::engines(&permit);
             let engines = engines.iter().filter_map(|engine| serde_json::to_value(engine).ok()).collect();
-            Json(status(&context.state, engines).await).into_response()
+            let mut status = status(&context.state, engines).await;
+            let hint = || td_string!(context.locale, work.home.ansible_hint).to_owned();
+            status.ansible.hint = status.ansible.is_missing.then(hint);
+            Json(status).into_response()
         }
         Err(error) => errors::answer(&error, context.locale),
     }
 }
 
-/// How the database, the engines and Ansible are.
+/// How the database, the engines and Ansible are; the hint is for whoever knows the reader's language.
 pub async fn status(state: &State, engines: Vec<serde_json::Value>) -> Status {
-    let (database, ansible) = tokio::join!(database(state), ansible());
-    Status { version: env!("CARGO_PKG_VERSION").to_owned(), database, engines, ansible }
+    let database = database(state).await;
+    Status { version: env!("CARGO_PKG_VERSION").to_owned(), database, engines, ansible: state.ansible.look() }
 }
 
 async fn database_answers(state: &State) -> bool {
@@ -144,28 +190,13 @@ async fn database(state: &State) -> DatabaseStatus {
     DatabaseStatus { is_up, kind: if postgres { "postgres" } else { "sqlite" }.to_owned(), version, size }
 }
 
-async fn ansible() -> AnsibleStatus {
-    let mut kept = ANSIBLE.lock().await;
-    if let Some((at, status)) = &*kept
-        && at.elapsed() < ANSIBLE_KEPT
-    {
-        return status.clone();
-    }
-    let status = ask_ansible().await;
-    *kept = Some((Instant::now(), status.clone()));
-    status
-}
-
 async fn ask_ansible() -> AnsibleStatus {
     let asked = tokio::process::Command::new("ansible-playbook").arg("--version").kill_on_drop(true).output();
-    let version = match tokio::time::timeout(Duration::from_secs(10), asked).await {
+    let version = match tokio::time::timeout(ANSIBLE_PATIENCE, asked).await {
         Ok(Ok(output)) if output.status.success() => ansible_version(&String::from_utf8_lossy(&output.stdout)),
         _ => None,
     };
-    let hint = version.is_none().then(|| {
-        "Install Ansible on the machine that Muelle runs on, for example with: apt-get install ansible-core".to_owned()
-    });
-    AnsibleStatus { is_up: version.is_some(), version, hint }
+    AnsibleStatus { is_up: version.is_some(), is_missing: version.is_none(), version, hint: None }
 }
 
 /// Reads the version from the first line: `ansible-playbook [core 2.19.14]`.
@@ -181,7 +212,6 @@ fn ansible_version(output: &str) -> Option<String> {
 /// A sentence when nobody answers, or the answer is not a good one.
 pub async fn ask(config: &super::config::Config) -> anyhow::Result<()> {
     use anyhow::{Context as _, ensure};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     let mut address = config.server.address;
     if address.ip().is_unspecified() {
@@ -192,19 +222,13 @@ pub async fn ask(config: &super::config::Config) -> anyhow::Result<()> {
         });
     }
     let asked = async {
-        let mut stream = tokio::net::TcpStream::connect(address).await?;
-        if config.tls.mode != super::config::TlsMode::Off {
-            // A certificate made here cannot be verified by itself; that somebody listens is what can be told.
-            return Ok("200".to_owned());
+        let stream = TcpStream::connect(address).await?;
+        match config.tls.mode {
+            TlsMode::Off => ask_heartbeat(stream, &address.to_string()).await,
+            TlsMode::SelfSigned | TlsMode::Files => {
+                ask_heartbeat(tls::connect_here(stream, address.ip()).await?, &address.to_string()).await
+            }
         }
-        stream
-            .write_all(
-                format!("GET /api/heartbeat HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
-            )
-            .await?;
-        let mut answer = String::new();
-        stream.take(4096).read_to_string(&mut answer).await?;
-        std::io::Result::Ok(answer.split_whitespace().nth(1).unwrap_or_default().to_owned())
     };
     let status = tokio::time::timeout(Duration::from_secs(5), asked)
         .await
@@ -212,6 +236,18 @@ pub async fn ask(config: &super::config::Config) -> anyhow::Result<()> {
         .with_context(|| format!("asking {address}"))?;
     ensure!(status == "200", "the server at {address} answered {status}");
     Ok(())
+}
+
+/// The status of the heartbeat's answer, as it stands on the wire.
+async fn ask_heartbeat(mut stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> anyhow::Result<String> {
+    let request = format!("GET /api/heartbeat HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut line = Vec::new();
+    // The first line is enough, and some end TLS without saying so.
+    while !line.contains(&b'\n') && line.len() < 4096 && stream.read_buf(&mut line).await? > 0 {}
+    let line = String::from_utf8_lossy(&line);
+    Ok(line.split_whitespace().nth(1).unwrap_or_default().to_owned())
 }
 
 /// The description of these routes.

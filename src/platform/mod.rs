@@ -1,6 +1,7 @@
 //! What carries the four modules on the server: configuration, database, routes, errors, telemetry.
 
 pub mod config;
+pub mod csp;
 pub mod db;
 pub mod errors;
 pub mod health;

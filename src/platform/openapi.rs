@@ -84,6 +84,7 @@ pub fn document() -> Value {
     for fragment in fragments() {
         merge(&mut document, &fragment);
     }
+    tell_of_the_limit(&mut document);
     document
 }
 
@@ -107,10 +108,22 @@ fn fragments() -> Vec<Value> {
     vec![
         derived(&crate::authentication::server::rest::openapi()),
         derived(&super::health::openapi()),
+        derived(&super::csp::openapi()),
         derived(&crate::deployments::server::rest::openapi()),
         crate::storage::item::server::openapi::openapi(),
         crate::jobs::server::openapi::openapi(),
     ]
+}
+
+/// Every call that needs a login counts, so each of them may be one too many.
+fn tell_of_the_limit(document: &mut Value) {
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    for operation in paths.values_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        let is_open = operation["security"] == json!([{}]);
+        if let Some(answers) = operation["responses"].as_object_mut().filter(|_| !is_open) {
+            answers.entry("429").or_insert_with(|| json!({ "$ref": "#/components/responses/429" }));
+        }
+    }
 }
 
 /// A slice's own description, as derived by `utoipa`, for [`fragments`].

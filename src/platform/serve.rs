@@ -4,7 +4,7 @@
 //! other sites, the gate, the route. So every answer has the headers, and whoever is turned away is
 //! turned away before anything of theirs is read.
 
-use super::{errors, health, state::State, tls};
+use super::{csp, errors, health, state::State, tls};
 use crate::{
     app::{App, shell},
     authentication::{
@@ -94,6 +94,7 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
         }
     });
     greet(&state, address).await?;
+    state.ansible.look();
 
     let served = match certificate {
         Some(certificate) => {
@@ -121,11 +122,19 @@ fn limit_heads(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util:
 /// Says where the server is, and how the first administrator is made while there is none.
 async fn greet(state: &State, address: SocketAddr) -> anyhow::Result<()> {
     let scheme = if state.is_tls() { "https" } else { "http" };
-    let url = match state.config.server.public_url.trim_end_matches('/') {
-        "" => format!("{scheme}://{address}"),
-        public => public.to_owned(),
+    let (url, is_guess) = match state.config.server.public_url.trim_end_matches('/') {
+        "" if address.ip().is_unspecified() => (format!("{scheme}://{}:{}", tls::host_name(), address.port()), true),
+        "" => (format!("{scheme}://{address}"), false),
+        public => (public.to_owned(), false),
     };
     println!("Muelle listens on {url}");
+    if is_guess {
+        println!(
+            "It listens on every address of this machine ({address}). Where {} is not known by that name, put another \
+             of its names or addresses in its place, or set server.public_url.",
+            tls::host_name()
+        );
+    }
     if let Some(token) = setup::token(state).await? {
         println!(
             "Nobody is registered yet. This link creates the first administrator, once and within 24 hours:\n\n  \
@@ -152,12 +161,13 @@ async fn stop_on_signal(state: State) {
     state.stopping.cancel();
 }
 
-/// Removes what has ended, once an hour.
+/// Removes what has ended and renews the signing key once a month; looks once an hour.
 async fn sweep(state: State) {
     loop {
-        for swept in [login::sweep(&state).await, throttle::sweep(&state).await] {
+        let rotated = state.authority.keys.renew();
+        for swept in [login::sweep(&state).await, throttle::sweep(&state).await, rotated] {
             if let Err(error) = swept {
-                tracing::warn!("removing what has ended: {error:#}");
+                tracing::warn!("tidying up: {error:#}");
             }
         }
         tokio::select! {
@@ -194,6 +204,7 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .merge(forms::routes())
         .merge(rest::routes())
         .merge(health::routes())
+        .merge(csp::routes())
         .merge(crate::storage::item::server::rest::routes())
         .merge(super::openapi::routes())
         .merge(crate::deployments::server::rest::routes())
@@ -470,20 +481,12 @@ fn own_path(location: &str) -> Option<String> {
 
 /// Puts the security headers on an answer; a route that has set one of its own keeps it.
 fn protect(state: &State, headers: &mut HeaderMap, nonce: &str, number: &str) {
-    // The development server reloads the page through a socket of its own.
-    let reload =
-        if std::env::var_os("LEPTOS_WATCH").is_some() { " ws://127.0.0.1:3001 ws://localhost:3001" } else { "" };
-    let policy = format!(
-        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; font-src 'self'; connect-src 'self'{reload}; manifest-src 'self'; form-action 'self'; \
-         base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
-    );
     let mut put = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.entry(name).or_insert(value);
         }
     };
-    put(header::CONTENT_SECURITY_POLICY, &policy);
+    put(header::CONTENT_SECURITY_POLICY, &csp::policy(nonce));
     put(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(header::X_FRAME_OPTIONS, "DENY");
     put(header::REFERRER_POLICY, "same-origin");

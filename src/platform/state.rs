@@ -32,6 +32,8 @@ pub struct Handles {
     pub streams: crate::events::server::sse::Places,
     /// How many records lists have, where counting takes long.
     pub totals: crate::storage::item::server::totals::Totals,
+    /// What is known of Ansible.
+    pub ansible: super::health::Ansible,
     /// Cancelled when the server stops: every stream and loop ends on it.
     pub stopping: CancellationToken,
 }
@@ -57,6 +59,7 @@ impl State {
         let authority = Authority::with_cost(&config.data.dir, cost)?;
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
+        crate::storage::item::server::keys::fill(&db).await?;
         let (bus, stopping) = (Bus::new(), CancellationToken::new());
         let state = Self(Arc::new(Handles {
             engines: crate::deployments::server::Engines::start(&config, &bus, &stopping),
@@ -67,6 +70,7 @@ impl State {
             jobs: crate::jobs::server::Jobs::new(),
             streams: crate::events::server::sse::Places::default(),
             totals: crate::storage::item::server::totals::Totals::default(),
+            ansible: super::health::Ansible::default(),
             stopping,
         }));
         crate::events::server::relay::start(&state);

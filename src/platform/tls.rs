@@ -5,7 +5,15 @@ use crate::authentication::server::secret::write_private;
 use anyhow::{Context as _, bail};
 use axum_server::tls_rustls::RustlsConfig;
 use rcgen::{CertificateParams, DnType, KeyPair};
-use std::{path::Path, time::Duration};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 /// How long a certificate made here is valid; browsers refuse much longer ones.
 const LIFE: Duration = Duration::from_secs(397 * 24 * 3600);
@@ -57,6 +65,71 @@ pub async fn load(config: &Config) -> anyhow::Result<Option<RustlsConfig>> {
     loaded.with_context(paths).map(Some)
 }
 
+/// What this machine calls itself; `localhost` where it does not say.
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() || name == "(none)" { "localhost".to_owned() } else { name.to_owned() }
+}
+
+/// Speaks TLS with the server on this machine, whatever its certificate says.
+///
+/// One made here, or made for the name that people use, proves nothing at the address of a loopback. Nothing
+/// secret is sent and a yes or no comes back, so all that matters is that whoever listens speaks TLS.
+///
+/// # Errors
+/// When it does not.
+pub async fn connect_here(stream: TcpStream, address: IpAddr) -> anyhow::Result<TlsStream<TcpStream>> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let client = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .context("preparing TLS")?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    let connected = TlsConnector::from(Arc::new(client)).connect(ServerName::from(address), stream).await;
+    connected.context("speaking TLS")
+}
+
+/// Takes every certificate whose key the other side holds; for [`connect_here`] alone.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
 fn is_fresh(certificate: &Path) -> bool {
     let made = std::fs::metadata(certificate).and_then(|metadata| metadata.modified());
     made.is_ok_and(|made| made.elapsed().unwrap_or_default() < LIFE - SPARE)
@@ -68,9 +141,7 @@ fn make(config: &Config, certificate: &Path, key: &Path) -> anyhow::Result<()> {
     if !address.is_unspecified() {
         names.push(address.to_string());
     }
-    if let Ok(name) = std::fs::read_to_string("/etc/hostname") {
-        names.push(name.trim().to_owned());
-    }
+    names.push(host_name());
     if let Some(host) =
         config.server.public_url.parse::<axum::http::Uri>().ok().as_ref().and_then(axum::http::Uri::host)
     {

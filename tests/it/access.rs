@@ -7,12 +7,12 @@ use crate::{
 use muelle::{
     authentication::{
         model::Role,
-        server::{login, password::Cost, person, setup, still_there, users},
+        server::{Creating, Updating, login, password::Cost, person, setup, still_there, users},
     },
     error::Error,
     i18n::Locale,
     platform::{config::Config, db::sql, state::State},
-    storage::item::server::store,
+    storage::item::server::{keys, store},
     time::Timestamp,
 };
 use serde_json::json as value;
@@ -534,6 +534,67 @@ async fn status_tells_how_things_are_to_those_who_are_signed_in() {
         app.state.db.close().await;
         let away = door.send(get("/api/heartbeat")).await;
         assert_eq!((away.status, away.text.as_str()), (503, "{\"ok\":false}"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_the_same_in_whatever_case_beyond_ascii_too() {
+    on_both(|app| async move {
+        let door = Door::of(&app.state);
+        let new = |username: &str, email: &str| {
+            fields(value!({ "username": username, "email": email, "role": "regular", "password": OTHER }))
+        };
+        let permit = app.permit::<Creating>(ADMIN, kind("user"));
+        let made = store::create(&app.state, &permit, kind("user"), new("Ángel", "Ñandú@example.org")).await;
+        let id = made.expect("a user can be made").base.id;
+
+        for typed in ["Ángel", "ángel", "ÁNGEL", " Ángel ", "A\u{301}ngel"] {
+            let body = value!({ "customer": "ACME", "username": typed, "password": OTHER });
+            let reply = door.send(json("POST", "/api/v1/login", &body)).await;
+            assert_eq!(reply.status, 200, "{typed}: {}", reply.text);
+        }
+        let plain = value!({ "customer": "acme", "username": "angel", "password": OTHER });
+        assert_eq!(door.send(json("POST", "/api/v1/login", &plain)).await.status, 401);
+        for (username, email, field) in [("ÁNGEL", "a@example.org", "username"), ("b", "ñANDÚ@example.org", "email")]
+        {
+            let refused = store::create(&app.state, &permit, kind("user"), new(username, email)).await;
+            assert_eq!(refused.expect_err("it is taken").problems()[0].field, field);
+        }
+        users::reset_password(&app.state, Some("Acme"), "ÁNGEL", "another lantern, on the eighth pier", Locale::en)
+            .await
+            .expect("the user is found");
+        let renamed = fields(value!({
+            "username": "Íñigo", "email": null, "first_name": null, "last_name": null, "role": "regular", "revision": 2,
+        }));
+        let permit = app.permit::<Updating>(ADMIN, kind("user"));
+        store::update(&app.state, &permit, kind("user"), id, renamed).await.expect("the user can be renamed");
+        let mut statuses = Vec::new();
+        for typed in ["íñigo", "ángel"] {
+            let password = "another lantern, on the eighth pier";
+            let body = value!({ "customer": "acme", "username": typed, "password": password });
+            statuses.push(door.send(json("POST", "/api/v1/login", &body)).await.status);
+        }
+        assert_eq!(statuses, [200, 401]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_from_before_there_were_keys_signs_in_after_the_next_start() {
+    on_both(|app| async move {
+        run(
+            &app.state,
+            "update users set username = 'Ángel', username_key = null where username = $1",
+            &["acme-regular"],
+        )
+        .await;
+
+        keys::fill(&app.state.db).await.expect("the keys are filled");
+        let body = value!({ "customer": "acme", "username": "ángel", "password": PASSWORD });
+        let reply = Door::of(&app.state).send(json("POST", "/api/v1/login", &body)).await;
+
+        assert_eq!(reply.status, 200, "{}", reply.text);
     })
     .await;
 }

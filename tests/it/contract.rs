@@ -2,10 +2,10 @@
 
 use crate::{
     seventh::Rack,
-    support::{ADMIN, Database, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, on_both},
+    support::{ADMIN, Database, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, on_both},
 };
 use muelle::{
-    authentication::server::{Creating, Reading, Removing, Updating},
+    authentication::server::{Creating, Reading, Removing, Updating, login},
     error::Error,
     id::Id,
     platform::{db::sql, state::State},
@@ -80,9 +80,12 @@ async fn target_of(app: &TestApp, target: &str) -> String {
     app.make(ADMIN, target, Value::Object(fields)).await.base.id.to_string()
 }
 
-/// The kinds that a customer's administrator writes.
-fn writable() -> impl Iterator<Item = &'static Kind> {
-    entries().map(|entry| entry.kind).filter(|kind| !kind.read_only && kind.tenancy == Tenancy::PerCustomer)
+/// The kinds that people write, each with who writes it here.
+pub fn writable() -> impl Iterator<Item = (&'static Kind, Person)> {
+    entries().map(|entry| entry.kind).filter(|kind| !kind.read_only).map(|kind| match kind.tenancy {
+        Tenancy::PerCustomer => (kind, ADMIN),
+        Tenancy::Platform => (kind, ROOT),
+    })
 }
 
 #[tokio::test]
@@ -98,17 +101,18 @@ async fn there_are_the_six_and_the_seventh() {
 #[tokio::test]
 async fn what_is_kept_comes_back_as_it_was() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
+        for (kind, writer) in writable() {
             let given = sample(&app, kind, 1).await;
 
-            let made = app.make(ADMIN, kind, Value::Object(given.clone())).await;
-            let read = store::get(&app.state, &app.permit::<Reading>(ADMIN, kind), kind, made.base.id, false).await;
+            let made = app.make(writer, kind, Value::Object(given.clone())).await;
+            let read = store::get(&app.state, &app.permit::<Reading>(writer, kind), kind, made.base.id, false).await;
             let read = read.expect("it is there");
 
             assert_eq!(read.base, made.base, "{}", kind.name);
             assert_eq!(read.base.revision, 1);
-            assert_eq!(read.base.customer, Some(app.customer_id("acme")));
-            assert_eq!(read.base.created_by, Some(app.session(ADMIN).user));
+            let owner = writer.customer.map(|domain| app.customer_id(domain));
+            assert_eq!(read.base.customer, owner, "{}", kind.name);
+            assert_eq!(read.base.created_by, Some(app.session(writer).user));
             for field in kind.fields {
                 match field.shape {
                     Shape::Secret => assert!(!read.item.contains_key(field.name), "{} tells a secret", kind.name),
@@ -123,10 +127,10 @@ async fn what_is_kept_comes_back_as_it_was() {
 #[tokio::test]
 async fn a_change_names_the_revision_it_was_made_from() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
-            let permit = app.permit::<Updating>(ADMIN, kind);
+        for (kind, writer) in writable() {
+            let permit = app.permit::<Updating>(writer, kind);
             let mut input = sample(&app, kind, 1).await;
-            let id = app.make(ADMIN, kind, Value::Object(input.clone())).await.base.id;
+            let id = app.make(writer, kind, Value::Object(input.clone())).await.base.id;
             let secrets: Vec<_> = kind.fields.iter().filter(|f| matches!(f.shape, Shape::Secret)).collect();
             for secret in secrets {
                 input.shift_remove(secret.name);
@@ -155,8 +159,8 @@ async fn a_change_names_the_revision_it_was_made_from() {
 #[tokio::test]
 async fn nothing_beyond_the_own_fields_can_be_set() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
-            let permit = app.permit::<Creating>(ADMIN, kind);
+        for (kind, writer) in writable() {
+            let permit = app.permit::<Creating>(writer, kind);
             for (field, value) in [
                 ("nonsense", json!(1)),
                 ("id", json!(Id::<()>::new())),
@@ -183,28 +187,30 @@ async fn nothing_beyond_the_own_fields_can_be_set() {
 #[tokio::test]
 async fn a_unique_value_is_taken_once_and_free_again_after_removal() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
+        for (kind, writer) in writable() {
             let Some(field) = kind.fields.iter().find(|field| field.unique) else { continue };
-            let create = app.permit::<Creating>(ADMIN, kind);
-            let remove = app.permit::<Removing>(ADMIN, kind);
-            let first = app.make(ADMIN, kind, Value::Object(sample(&app, kind, 1).await)).await;
+            let create = app.permit::<Creating>(writer, kind);
+            let remove = app.permit::<Removing>(writer, kind);
+            let first = app.make(writer, kind, Value::Object(sample(&app, kind, 1).await)).await;
             let mut second = sample(&app, kind, 2).await;
             let value = first.item[field.name].as_str().expect("a unique value is text").to_uppercase();
             second.insert(field.name.to_owned(), json!(value));
 
             let refused = store::create(&app.state, &create, kind, second.clone()).await.expect_err("it is taken");
-            let elsewhere = app.permit::<Creating>(STRANGER, kind);
-            let mut foreign = second.clone();
-            foreign.retain(|name, _| {
-                !kind.field(name).is_some_and(|f| matches!(f.shape, Shape::Reference(_) | Shape::References { .. }))
-            });
-            let allowed = store::create(&app.state, &elsewhere, kind, foreign).await;
+            if kind.tenancy == Tenancy::PerCustomer {
+                let elsewhere = app.permit::<Creating>(STRANGER, kind);
+                let mut foreign = second.clone();
+                foreign.retain(|name, _| {
+                    !kind.field(name).is_some_and(|f| matches!(f.shape, Shape::Reference(_) | Shape::References { .. }))
+                });
+                let allowed = store::create(&app.state, &elsewhere, kind, foreign).await;
+                assert!(allowed.is_ok(), "{}: another customer may use it: {allowed:?}", kind.name);
+            }
             store::remove(&app.state, &remove, kind, first.base.id).await.expect("it can be removed");
             store::create(&app.state, &create, kind, second).await.expect("it is free again");
             let restored = store::restore(&app.state, &remove, kind, first.base.id).await.expect_err("it is taken now");
 
             assert_eq!(refused.problems()[0].field, field.name, "{}", kind.name);
-            assert!(allowed.is_ok(), "{}: another customer may use it: {allowed:?}", kind.name);
             assert_eq!(restored.problems()[0].field, field.name);
         }
     })
@@ -232,13 +238,13 @@ async fn two_who_take_a_value_at_once_are_told_apart() {
 #[tokio::test]
 async fn lists_search_filter_sort_and_page() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
+        for (kind, writer) in writable() {
             for n in 1..=7 {
                 let mut input = sample(&app, kind, n).await;
                 input.insert(kind.title.to_owned(), json!(format!("Walk{n} 50%_off")));
-                app.make(ADMIN, kind, Value::Object(input)).await;
+                app.make(writer, kind, Value::Object(input)).await;
             }
-            let permit = app.permit::<Reading>(ADMIN, kind);
+            let permit = app.permit::<Reading>(writer, kind);
             let find = async |query: Query| store::find(&app.state, &permit, kind, &query).await;
             let titles = |page: &muelle::storage::item::Page| -> Vec<String> {
                 page.items
@@ -301,9 +307,9 @@ async fn lists_search_filter_sort_and_page() {
 #[tokio::test]
 async fn removed_records_wait_until_they_are_purged() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
-            let (read, remove) = (app.permit::<Reading>(ADMIN, kind), app.permit::<Removing>(ADMIN, kind));
-            let id = app.make(ADMIN, kind, Value::Object(sample(&app, kind, 1).await)).await.base.id;
+        for (kind, writer) in writable() {
+            let (read, remove) = (app.permit::<Reading>(writer, kind), app.permit::<Removing>(writer, kind));
+            let id = app.make(writer, kind, Value::Object(sample(&app, kind, 1).await)).await.base.id;
             let gone = Err(Error::not_found(kind.name));
 
             let early = store::purge(&app.state, &remove, kind, id).await;
@@ -324,7 +330,7 @@ async fn removed_records_wait_until_they_are_purged() {
             assert_eq!(actions, ["remove", "restore", "remove", "create"], "{}", kind.name);
             let older = store::history(&app.state, &read, kind, id, Some(history[1].id), 1).await.expect("it pages");
             assert_eq!(older, history[2..3]);
-            assert_eq!(history[3].person_name, app.session(ADMIN).username);
+            assert_eq!(history[3].person_name, app.session(writer).username);
             for field in kind.fields.iter().filter(|field| matches!(field.shape, Shape::Secret)) {
                 assert!(!history[3].after.contains_key(field.name), "{} tells a secret", kind.name);
             }
@@ -339,7 +345,7 @@ async fn removed_records_wait_until_they_are_purged() {
 #[tokio::test]
 async fn another_customers_record_cannot_be_told_from_a_missing_one() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
+        for kind in writable().map(|(kind, _)| kind).filter(|kind| kind.tenancy == Tenancy::PerCustomer) {
             let made = app.make(ADMIN, kind, Value::Object(sample(&app, kind, 1).await)).await;
             let mut input = made.item.clone();
             input.insert("revision".to_owned(), json!(1));
@@ -373,7 +379,7 @@ async fn another_customers_record_cannot_be_told_from_a_missing_one() {
 #[tokio::test]
 async fn references_stay_within_the_customer() {
     on_both(async |app: TestApp| {
-        for kind in writable() {
+        for (kind, _) in writable() {
             for field in kind.fields {
                 let (target, many) = match field.shape {
                     Shape::Reference(target) => (target, false),
@@ -421,6 +427,74 @@ async fn the_audit_trail_only_grows() {
             let refused = app.state.db.execute(&SYSTEM, sql(statement)).await.expect_err("it must be refused");
             assert!(format!("{refused:#}").contains("only grows"), "{refused:#}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_customer_sees_itself_and_no_other() {
+    on_both(async |app: TestApp| {
+        let customers = entry("customer").expect("there are customers").kind;
+        let (own, other) = (app.customer_id("acme").cast(), app.customer_id("globex").cast());
+        for person in [ADMIN, REGULAR, VIEWER] {
+            let read = app.permit::<Reading>(person, customers);
+            let get = async |id| store::get(&app.state, &read, customers, id, false).await.map(|record| record.base.id);
+            let found = store::find(&app.state, &read, customers, &Query::default()).await.expect("a list works");
+
+            assert_eq!(get(own).await, Ok(own));
+            assert_eq!(get(other).await, Err(Error::not_found("customer")));
+            assert_eq!(get(Id::new()).await, Err(Error::not_found("customer")));
+            assert_eq!(found.items.iter().map(|record| record.base.id).collect::<Vec<_>>(), [own]);
+            assert!(matches!(app.context(person).permit::<Updating>("customer"), Err(Error::Forbidden { .. })));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn logins_are_read_and_revoked_and_nothing_else() {
+    on_both(async |app: TestApp| {
+        let logins = entry("login").expect("there are logins").kind;
+        let (mut own, mut all) = (Vec::new(), Vec::new());
+        for person in [REGULAR, REGULAR, ADMIN, STRANGER] {
+            let user = app.session(person).user;
+            let made = login::enter(&app.context(person), user).await.expect("a login can be made");
+            let id: Id<()> = made.session.login.cast();
+            if person == REGULAR {
+                own.push(id);
+            }
+            if person != STRANGER {
+                all.push(id);
+            }
+        }
+
+        for (person, reached) in [(REGULAR, &own), (ADMIN, &all)] {
+            let read = app.permit::<Reading>(person, logins);
+            let remove = app.permit::<Removing>(person, logins);
+            let page = store::find(&app.state, &read, logins, &Query::default()).await.expect("a list works");
+            assert_eq!(page.total, reached.len() as u64);
+            assert!(page.items.iter().all(|record| reached.contains(&record.base.id)));
+            for field in logins.fields {
+                let sort = vec![Sort { field: field.name.to_owned(), descending: true }];
+                let sorted = store::find(&app.state, &read, logins, &Query { sort, ..Query::default() }).await;
+                assert_eq!(sorted.expect("every column sorts").total, page.total, "{}", field.name);
+            }
+            let id = reached[0];
+            store::get(&app.state, &read, logins, id, false).await.expect("it is there");
+            let restored = store::restore(&app.state, &remove, logins, id).await;
+            assert!(matches!(restored, Err(Error::Forbidden { .. })), "{restored:?}");
+        }
+
+        let remove = app.permit::<Removing>(ADMIN, logins);
+        let read = app.permit::<Reading>(ADMIN, logins);
+        store::remove(&app.state, &remove, logins, own[0]).await.expect("it can be revoked");
+        let gone = store::get(&app.state, &read, logins, own[0], false).await;
+        assert_eq!(gone, Err(Error::not_found("login")));
+        let history = store::history(&app.state, &read, logins, own[0], None, 9).await.expect("it has a history");
+        assert_eq!(history[0].action, "remove");
+        let others = app.permit::<Removing>(REGULAR, logins);
+        let foreign = store::remove(&app.state, &others, logins, all[2]).await;
+        assert_eq!(foreign, Err(Error::not_found("login")), "another's login is not one's own");
     })
     .await;
 }

@@ -278,3 +278,57 @@ async fn servers_of_one_postgresql_hear_each_other() {
     assert!(listener.is_quiet().await);
     other.stopping.cancel();
 }
+
+#[tokio::test]
+async fn a_stream_hears_of_the_containers_of_its_own_customer_alone() {
+    let app = TestApp::start().await;
+    let containers = || Topic::Containers("local".to_owned());
+    let (acme, globex) = (Some(app.customer_id("acme")), Some(app.customer_id("globex")));
+    let query = "topic=containers/local&topic=engine/local&topic=images/local";
+    let mut regular = Listener::open(&sign_in(&app, REGULAR).await, query, None).await.expect("it opens");
+    let mut stranger = Listener::open(&sign_in(&app, STRANGER).await, "topic=all", None).await.expect("it opens");
+    let mut root = Listener::open(&sign_in(&app, ROOT).await, query, None).await.expect("it opens");
+    let bus = &app.state.bus;
+
+    bus.publish(containers(), globex, json!({"n": 1}));
+    bus.publish(containers(), None, json!({"n": 2}));
+    bus.publish(containers(), acme, json!({"n": 3}));
+    bus.publish_shared(Topic::Engine("local".to_owned()), json!({"n": 4}));
+    bus.publish_shared(Topic::Images("local".to_owned()), json!({"n": 5}));
+    let mut heard = Vec::new();
+    for (listener, count) in [(&mut regular, 3), (&mut stranger, 3), (&mut root, 5)] {
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(listener.soon().await.data["data"]["n"].as_i64().expect("a number"));
+        }
+        assert!(listener.is_quiet().await);
+        heard.push(numbers);
+    }
+
+    assert_eq!(heard, [vec![3, 4, 5], vec![1, 4, 5], vec![1, 2, 3, 4, 5]]);
+}
+
+#[tokio::test]
+async fn a_great_import_is_heard_by_each_customer_it_concerns() {
+    let app = TestApp::start().await;
+    let query = "topic=records/machine";
+    let mut acme = Listener::open(&sign_in(&app, REGULAR).await, query, None).await.expect("it opens");
+    let mut globex = Listener::open(&sign_in(&app, STRANGER).await, query, None).await.expect("it opens");
+    let mut root = Listener::open(&sign_in(&app, ROOT).await, query, None).await.expect("it opens");
+    let client = app.client(ROOT).await;
+    let csv = |domains: &[&str]| {
+        let line = |n: usize| format!("m-{n},remote,{}\n", app.customer_id(domains[n % domains.len()]));
+        std::iter::once("name,type,customer\n".to_owned()).chain((0..30).map(line)).collect::<String>()
+    };
+    let import = async |text: String| {
+        client.send("POST", "/api/v1/machines/import", Some(("text/csv", text.into_bytes()))).await.expect(200);
+    };
+
+    import(csv(&["acme"])).await;
+    assert_eq!(acme.soon().await.data["data"], json!({ "action": "import" }));
+    assert!(globex.is_quiet().await, "nothing of Globex was imported");
+    import(csv(&["globex"])).await;
+    assert_eq!(globex.soon().await.data["data"], json!({ "action": "import" }));
+    assert!(acme.is_quiet().await);
+    assert_eq!([root.soon().await, root.soon().await].map(|event| event.name), ["change", "change"]);
+}

@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod binary;
 mod contract;
 mod deployments;
 mod door;

@@ -1,14 +1,28 @@
-//! Every route and every server function × every role × both customers. A route that is in no row of
-//! the tables below fails: whoever adds one says here who may use it.
+//! Every route and every server function × every role × both customers. The routes come from the router
+//! itself and the functions from their registry: one that is in no row of the tables below fails, and so
+//! does a row of which nothing is left.
 
 use crate::{
     contract::sample,
-    support::{ADMIN, Answer, Client, PEOPLE, Person, SYSTEM, TestApp, kind},
+    door::{Ask, Door, Reply, ask},
+    support::{ADMIN, Answer, Client, Database, PEOPLE, Person, REGULAR, SYSTEM, TestApp, kind},
 };
 use leptos::server_fn;
-use muelle::{authentication::model::Role, platform::db::sql, platform::openapi, storage::entry_by_plural};
+use muelle::{
+    authentication::{
+        model::Role,
+        server::{Operating, login},
+    },
+    id::Id,
+    jobs::{
+        model::Job,
+        server::{self as jobs, NewJob},
+    },
+    platform::{db::sql, openapi, serve},
+    storage::{entries, entry_by_plural},
+};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Who may write a kind's records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,50 +48,129 @@ const KINDS: [(&str, Writers); 7] = [
     ("users", Writers::Administrators),
 ];
 
-/// Routes beside the records', as `METHOD path`: strangers are refused, what else holds is told by the
-/// stories of their slices.
-const SIGNED_IN: [&str; 14] = [
-    "DELETE /api/v1/login",
-    "GET /api/v1/status",
-    "GET /api/v1/jobs",
-    "GET /api/v1/jobs/{id}",
-    "GET /api/v1/jobs/{id}/output",
-    "POST /api/v1/jobs/{id}/cancel",
-    "GET /api/v1/engines",
-    "GET /api/v1/engines/{engine}",
-    "GET /api/v1/engines/{engine}/containers",
-    "GET /api/v1/engines/{engine}/containers/{id}",
-    "GET /api/v1/engines/{engine}/containers/{id}/logs",
-    "GET /api/v1/engines/{engine}/images",
-    "GET /api/v1/engines/{engine}/images/{id}",
-    "POST /api/v1/engines/{engine}/{objects}/operations",
+/// Who gets in, and what they get there; everybody else gets what the case says.
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    /// Everybody, strangers too.
+    Anybody(u16),
+    /// Everybody who is signed in.
+    All(u16),
+    /// All but viewers, who are refused.
+    Workers(u16),
+    /// The platform's people but viewers; all others are refused.
+    PlatformWorkers(u16),
+    /// The platform's and Acme's people; for the others it does not exist.
+    OfAcme(u16),
+    /// The same without viewers, who are refused what they may see.
+    WorkersOfAcme(u16),
+    /// Acme's administrator alone; for the others it does not exist.
+    Own(u16),
+}
+
+impl Who {
+    fn expected(self, person: Person) -> u16 {
+        let (is_viewer, is_near) = (person.role == Role::Viewer, person.customer.is_none_or(|name| name == "acme"));
+        match self {
+            Self::Workers(_) if is_viewer => 403,
+            Self::PlatformWorkers(_) if is_viewer || person.customer.is_some() => 403,
+            Self::OfAcme(_) | Self::WorkersOfAcme(_) if !is_near => 404,
+            Self::WorkersOfAcme(_) if is_viewer => 403,
+            Self::Own(_) if person != ADMIN => 404,
+            Self::Anybody(status)
+            | Self::All(status)
+            | Self::Workers(status)
+            | Self::PlatformWorkers(status)
+            | Self::OfAcme(status)
+            | Self::WorkersOfAcme(status)
+            | Self::Own(status) => status,
+        }
+    }
+}
+
+/// What is sent to a route.
+#[derive(Clone, Copy, Debug)]
+enum Sent {
+    Nothing,
+    Json(&'static str),
+    Form(&'static str),
+}
+
+const START: Sent = Sent::Json(r#"{"operation": "start", "data": {}, "object": "x"}"#);
+const REMOVE: Sent = Sent::Json(r#"{"operation": "remove", "data": {}, "object": "x"}"#);
+
+/// The routes beside the records'. The engine is away, which whoever gets that far is told (503).
+const ROUTES: [(&str, Who, Sent); 39] = [
+    ("POST /api/v1/login", Who::Anybody(422), Sent::Json("{}")),
+    ("DELETE /api/v1/login", Who::All(204), Sent::Nothing),
+    ("GET /api/heartbeat", Who::Anybody(200), Sent::Nothing),
+    ("POST /api/csp-report", Who::Anybody(415), Sent::Json("{}")),
+    ("GET /api/v1/status", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/jobs", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/jobs/{job}", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/jobs/{job}/output", Who::OfAcme(200), Sent::Nothing),
+    ("POST /api/v1/jobs/{job}/cancel", Who::WorkersOfAcme(200), Sent::Nothing),
+    ("GET /api/v1/engines", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/engines/{engine}", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/engines/{engine}/containers", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/engines/{engine}/containers/{object}", Who::All(404), Sent::Nothing),
+    ("GET /api/v1/engines/{engine}/containers/{object}/logs", Who::All(404), Sent::Nothing),
+    ("POST /api/v1/engines/{engine}/containers/operations", Who::Workers(404), START),
+    ("GET /api/v1/engines/{engine}/images", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/engines/{engine}/images/{object}", Who::All(503), Sent::Nothing),
+    ("POST /api/v1/engines/{engine}/images/operations", Who::PlatformWorkers(503), REMOVE),
+    ("GET /events", Who::All(422), Sent::Nothing),
+    ("GET /api/openapi.json", Who::All(200), Sent::Nothing),
+    ("GET /api/docs", Who::All(200), Sent::Nothing),
+    ("GET /api/docs/style.css", Who::All(200), Sent::Nothing),
+    // Those that there are stand in the tables of functions.
+    ("ANY /api/fn/{name}", Who::All(404), Sent::Nothing),
+    ("POST /sign-in", Who::Anybody(422), Sent::Form("")),
+    ("POST /sign-out", Who::Anybody(303), Sent::Form("")),
+    ("POST /setup", Who::Anybody(422), Sent::Form("")),
+    ("POST /account", Who::All(422), Sent::Form("current=a&password=b&password_again=c")),
+    ("POST /account/logins/{login}/end", Who::Own(303), Sent::Form("")),
+    ("GET /sign-in", Who::Anybody(200), Sent::Nothing),
+    ("GET /setup", Who::Anybody(200), Sent::Nothing),
+    ("GET /", Who::All(200), Sent::Nothing),
+    ("GET /account", Who::All(200), Sent::Nothing),
+    ("GET /containers", Who::All(200), Sent::Nothing),
+    ("GET /containers/new", Who::All(200), Sent::Nothing),
+    ("GET /containers/{object}", Who::All(404), Sent::Nothing),
+    ("GET /images", Who::All(200), Sent::Nothing),
+    ("GET /images/{object}", Who::All(200), Sent::Nothing),
+    ("GET /jobs", Who::All(200), Sent::Nothing),
+    ("GET /jobs/{job}", Who::All(200), Sent::Nothing),
 ];
 
-/// Routes that need nobody to be signed in.
-const OPEN: [&str; 2] = ["POST /api/v1/login", "GET /api/heartbeat"];
-
-/// Server functions of the other slices: strangers are refused.
-const FUNCTIONS: [&str; 20] = [
-    "cancel_job",
-    "container",
-    "engine_status",
-    "explain_spec",
-    "get_job",
-    "image",
-    "job_lines",
-    "list_containers",
-    "list_engines",
-    "list_images",
-    "list_jobs",
-    "operate_containers",
-    "operate_images",
-    "overview",
-    "read_account",
-    "refresh_usage",
-    "running_jobs",
-    "search_images",
-    "search_log",
-    "change_password",
+/// Server functions of the other slices, with their arguments.
+const FUNCTIONS: [(&str, Who, &str); 19] = [
+    ("cancel_job", Who::WorkersOfAcme(200), r#"{"id": "{job}"}"#),
+    ("container", Who::All(404), r#"{"engine": "local", "id": "x"}"#),
+    ("engine_status", Who::All(200), r#"{"engine": "local"}"#),
+    ("explain_spec", Who::All(200), r#"{"engine": "local", "spec": {"image": "a"}}"#),
+    ("get_job", Who::OfAcme(200), r#"{"id": "{job}"}"#),
+    ("image", Who::All(503), r#"{"engine": "local", "id": "x"}"#),
+    ("job_lines", Who::OfAcme(200), r#"{"id": "{job}", "after": 0, "limit": 10}"#),
+    ("list_containers", Who::All(200), r#"{"engine": "local"}"#),
+    ("list_engines", Who::All(200), "{}"),
+    ("list_images", Who::All(200), r#"{"engine": "local"}"#),
+    ("list_jobs", Who::All(200), r#"{"query": {"per_page": 10}}"#),
+    (
+        "operate_containers",
+        Who::Workers(404),
+        r#"{"engine": "local", "operation": {"operation": "start", "data": {}}, "objects": ["x"]}"#,
+    ),
+    (
+        "operate_images",
+        Who::PlatformWorkers(503),
+        r#"{"engine": "local", "operation": {"operation": "remove", "data": {}}, "objects": ["x"]}"#,
+    ),
+    ("overview", Who::All(200), "{}"),
+    ("read_account", Who::All(200), ""),
+    ("refresh_usage", Who::All(503), r#"{"engine": "local"}"#),
+    ("running_jobs", Who::All(200), "{}"),
+    ("search_images", Who::All(503), r#"{"engine": "local", "term": "a"}"#),
+    ("search_log", Who::All(404), r#"{"engine": "local", "id": "x", "needle": "a", "query": {}}"#),
 ];
 
 /// Server functions over records: their arguments, and whether they write.
@@ -136,6 +229,97 @@ async fn targets(app: &TestApp) -> HashMap<&'static str, String> {
     targets
 }
 
+/// A server whose engine is away, so that nothing that is tried touches one.
+async fn without_an_engine() -> TestApp {
+    TestApp::start_with(Database::Sqlite, "engine.address = \"unix:///nowhere/engine.sock\"").await
+}
+
+/// Every route of the server, as `METHOD path`, from the router itself.
+///
+/// axum has no list of routes, but prints all that a router holds: an endpoint with the methods that it
+/// allows, and a path, each under the route's number.
+fn registered(app: &TestApp) -> BTreeSet<String> {
+    fn numbered(text: &str) -> impl Iterator<Item = (&str, &str)> {
+        text.split("RouteId(").skip(1).filter_map(|part| part.split_once("): "))
+    }
+    let printed = format!("{:?}", serve::router(app.state.clone()).expect("the routes can be made"));
+    let (own, _) = printed.split_once("fallback_router: ").expect("a router has a fallback");
+    let (endpoints, paths) = own.split_once("paths: {").expect("a router has paths");
+    let paths: HashMap<&str, &str> =
+        numbered(paths).map(|(number, path)| (number, path.split('"').nth(1).expect("a path is quoted"))).collect();
+    let mut routes = BTreeSet::new();
+    for (number, endpoint) in numbered(endpoints) {
+        let (_, allowed) = endpoint.rsplit_once("allow_header: ").expect("an endpoint tells its methods");
+        let methods = allowed.strip_prefix("Bytes(b\"").and_then(|rest| rest.split('"').next()).unwrap_or("ANY");
+        // HEAD comes with GET.
+        for method in methods.split(',').filter(|method| *method != "HEAD") {
+            routes.insert(format!("{method} {}", paths[number].replace("{*", "{")));
+        }
+    }
+    assert_eq!(numbered(endpoints).count(), paths.len(), "every path has its endpoint");
+    routes
+}
+
+/// The routes that follow from the kinds, and what belongs to which: `METHOD path` to the kind's plural.
+fn of_records() -> HashMap<String, &'static str> {
+    let mut routes = HashMap::new();
+    for kind in entries().map(|entry| entry.kind) {
+        let (plural, is_written) = (kind.plural, !kind.read_only);
+        let mut add = |method: &str, path: &str, wanted: bool| {
+            if wanted {
+                routes.insert(format!("{method} {}", path.replace("{plural}", plural)), plural);
+            }
+        };
+        add("GET", "/api/v1/{plural}", true);
+        add("POST", "/api/v1/{plural}", is_written);
+        add("GET", "/api/v1/{plural}/export", true);
+        add("POST", "/api/v1/{plural}/import", kind.importable);
+        add("GET", "/api/v1/{plural}/{id}", true);
+        add("PUT", "/api/v1/{plural}/{id}", is_written);
+        add("DELETE", "/api/v1/{plural}/{id}", true);
+        add("GET", "/api/v1/{plural}/{id}/history", true);
+        add("POST", "/api/v1/{plural}/{id}/restore", is_written);
+        for page in ["", "/new", "/import", "/{id}", "/{id}/edit"] {
+            add("GET", &format!("/{{plural}}{page}"), true);
+        }
+    }
+    routes
+}
+
+/// A route with one name for each of its parameters, as the router writes it.
+fn nameless(route: &str) -> String {
+    let parts: Vec<_> = route.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
+    parts.join("/")
+}
+
+#[tokio::test]
+async fn every_route_stands_in_a_table_and_every_row_is_a_route() {
+    let app = without_an_engine().await;
+    let registered: BTreeSet<_> = registered(&app).iter().map(|route| nameless(route)).collect();
+
+    let functions = FUNCTIONS.iter().map(|(name, ..)| name).chain(RECORD_FUNCTIONS.iter().map(|(name, _)| name));
+    let listed = of_records().into_keys().chain(ROUTES.map(|(route, ..)| route.to_owned()));
+    let listed = listed.chain(functions.map(|name| format!("POST /api/fn/{name}")));
+    let listed: BTreeSet<_> = listed.map(|route| nameless(&route)).collect();
+    let document = openapi::document();
+    let described = document["paths"].as_object().expect("there are paths").iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("there are methods").keys();
+        methods.map(move |method| nameless(&format!("{} {path}", method.to_uppercase())))
+    });
+    let described: BTreeSet<_> = described.collect();
+
+    assert!(registered.len() > 100, "the router was read: {}", registered.len());
+    let missing: Vec<_> = registered.difference(&listed).collect();
+    assert!(missing.is_empty(), "in no table: {missing:#?}");
+    let stale: Vec<_> = listed.difference(&registered).collect();
+    assert!(stale.is_empty(), "no route any more: {stale:#?}");
+    let unserved: Vec<_> = described.difference(&registered).collect();
+    assert!(unserved.is_empty(), "described and not served: {unserved:#?}");
+    let undescribed = |route: &&String| route.contains(" /api/v1/") && !described.contains(*route);
+    let undescribed: Vec<_> = registered.iter().filter(undescribed).collect();
+    assert!(undescribed.is_empty(), "served and not described: {undescribed:#?}");
+}
+
 async fn tried(client: &Client, method: &str, path: &str) -> Answer {
     // Bodies that are refused for what they say, after the right to say it was asked for.
     let body = match method {
@@ -149,58 +333,45 @@ async fn tried(client: &Client, method: &str, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn every_route_lets_in_whom_the_table_says_and_nobody_else() {
+async fn every_route_of_records_lets_in_whom_the_table_says_and_nobody_else() {
     let app = TestApp::start().await;
     let mut clients = Vec::new();
     for person in PEOPLE {
         clients.push((person, app.client(person).await));
     }
     let targets = targets(&app).await;
-    let (document, nobody) = (openapi::document(), app.anonymous());
+    let (routes, nobody) = (of_records(), app.anonymous());
     let (mut cells, mut wrong) = (0, Vec::new());
 
-    for (template, methods) in document["paths"].as_object().expect("there are paths") {
-        for method in methods.as_object().expect("there are methods").keys().map(|method| method.to_uppercase()) {
-            let route = format!("{method} {template}");
-            let objects = route.replace("/containers/op", "/{objects}/op").replace("/images/op", "/{objects}/op");
-            if OPEN.contains(&route.as_str()) {
-                continue;
-            }
-            let plural = template.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next()).unwrap_or_default();
-            let row = KINDS.iter().find(|(known, _)| *known == plural);
-            if row.is_none() && !SIGNED_IN.contains(&objects.as_str()) {
-                wrong.push(format!("{route} is in no table"));
-                continue;
-            }
-            let id = targets.get(plural).cloned().unwrap_or_else(|| muelle::id::Id::<()>::new().to_string());
-            let path = template.replace("{id}", &id).replace("{engine}", "local");
-            // A live record is not purged: whoever gets that far is told so, and it stays for the next.
-            let path = if method == "DELETE" { format!("{path}?deleted=true") } else { path };
-            let status = tried(&nobody, &method, &path).await.status;
-            cells += 1;
-            if status != 401 {
-                wrong.push(format!("{route} as a stranger: {status}"));
-            }
-            let Some((_, writers)) = row else { continue };
-            for (person, client) in &clients {
-                let is_write = method != "GET";
-                let has_id = template.contains("{id}");
-                let expected = if is_write && !may_write(*person, *writers) {
-                    403
-                } else if has_id && !reaches(*person, *writers) {
-                    404
-                } else {
-                    match method.as_str() {
-                        "GET" => 200,
-                        "POST" if !has_id => 422,
-                        _ => 409,
-                    }
-                };
-                let answer = tried(client, &method, &path).await;
-                cells += 1;
-                if answer.status != expected {
-                    wrong.push(format!("{route} as {person:?}: {} and not {expected}: {}", answer.status, answer.text));
+    for route in registered(&app) {
+        let Some(plural) = routes.get(&route).filter(|_| route.contains(" /api/v1/")) else { continue };
+        let (method, template) = route.split_once(' ').expect("a route has a method");
+        let writers = KINDS.iter().find(|(known, _)| known == plural).expect("the kind is in the table").1;
+        let path = template.replace("{id}", &targets[plural]);
+        // A live record is not purged: whoever gets that far is told so, and it stays for the next.
+        let path = if method == "DELETE" { format!("{path}?deleted=true") } else { path };
+        let status = tried(&nobody, method, &path).await.status;
+        cells += 1;
+        if status != 401 {
+            wrong.push(format!("{route} as a stranger: {status}"));
+        }
+        for (person, client) in &clients {
+            let has_id = template.contains("{id}");
+            let expected = if method != "GET" && !may_write(*person, writers) {
+                403
+            } else if has_id && !reaches(*person, writers) {
+                404
+            } else {
+                match method {
+                    "GET" => 200,
+                    "POST" if !has_id => 422,
+                    _ => 409,
                 }
+            };
+            let answer = tried(client, method, &path).await;
+            cells += 1;
+            if answer.status != expected {
+                wrong.push(format!("{route} as {person:?}: {} and not {expected}: {}", answer.status, answer.text));
             }
         }
     }
@@ -211,15 +382,185 @@ async fn every_route_lets_in_whom_the_table_says_and_nobody_else() {
 }
 
 #[tokio::test]
+async fn every_page_of_records_shows_what_is_in_reach_and_nothing_else() {
+    let app = TestApp::start().await;
+    let door = Door::of(&app.state);
+    // Among the targets is a login of the administrator.
+    app.client(ADMIN).await;
+    let targets = targets(&app).await;
+    let mut wrong = Vec::new();
+
+    for (route, plural) in of_records().into_iter().filter(|(route, _)| !route.contains(" /api/")) {
+        let kind = entry_by_plural(plural).expect("the kind is in the list").kind;
+        let writers = KINDS.iter().find(|(known, _)| *known == plural).expect("the kind is in the table").1;
+        let path = route.replace("GET ", "").replace("{id}", &targets[plural]);
+        let is_there = match route.rsplit('/').next() {
+            Some("new" | "edit") => !kind.read_only,
+            Some("import") => kind.importable,
+            _ => true,
+        };
+        let away = door.send(ask("GET", path.as_str())).await;
+        if !is_sent_away(&away) {
+            wrong.push(format!("{path} as a stranger: {}", away.status));
+        }
+        for person in PEOPLE {
+            let in_reach = !route.contains("{id}") || reaches(person, writers);
+            let expected = if is_there && in_reach { 200 } else { 404 };
+            let reply = door.send(ask("GET", path.as_str()).bearer(&token(&app, person).await)).await;
+            if reply.status != expected {
+                wrong.push(format!("{path} as {person:?}: {} and not {expected}", reply.status));
+            }
+        }
+    }
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a stranger was asked to sign in, in the way that fits the place.
+fn is_sent_away(reply: &Reply) -> bool {
+    reply.status == 401
+        || (reply.status == 303 && reply.location().is_some_and(|location| location.starts_with("/sign-in")))
+}
+
+/// A token of a login made for one request.
+async fn token(app: &TestApp, person: Person) -> String {
+    app.client(person).await.token().expect("they are signed in").to_owned()
+}
+
+/// What jobs of Acme are called here.
+const JOB: &str = "Polish the anchors of Acme";
+
+/// A job of Acme's regular user, which waits for ever.
+async fn job(app: &TestApp) -> Id<Job> {
+    let permit = app.context(REGULAR).permit::<Operating>("job").expect("a regular user may");
+    let customer = Some(app.customer_id("acme"));
+    let new = NewJob { kind: "test.wait", title: JOB.to_owned(), operation: json!({}), key: None, customer };
+    jobs::enqueue(&app.state, &permit, new).await.expect("it is queued")
+}
+
+/// A login of Acme's administrator.
+async fn login_of_admin(app: &TestApp) -> String {
+    let user = app.session(ADMIN).user;
+    login::enter(&app.context(ADMIN), user).await.expect("a login can be made").session.login.to_string()
+}
+
+/// A request to a row's route, as a page of ours or a program would make it.
+async fn request(app: &TestApp, route: &str, sent: Sent) -> Ask {
+    let (method, template) = route.split_once(' ').expect("a row has a method");
+    let mut path = template.replace("{engine}", "local").replace("{object}", "x").replace("{name}", "nothing");
+    if path.contains("{job}") {
+        path = path.replace("{job}", &job(app).await.to_string());
+    }
+    if path.contains("{login}") {
+        path = path.replace("{login}", &login_of_admin(app).await);
+    }
+    let method = match method {
+        "GET" => "GET",
+        "DELETE" => "DELETE",
+        "POST" | "ANY" => "POST",
+        other => panic!("no row has {other}"),
+    };
+    let ask = ask(method, path).with("sec-fetch-site", "same-origin");
+    match sent {
+        Sent::Nothing => ask,
+        Sent::Json(body) => ask.with("content-type", "application/json").body(body),
+        Sent::Form(body) => ask.with("content-type", "application/x-www-form-urlencoded").body(body),
+    }
+}
+
+#[tokio::test]
+async fn every_other_route_lets_in_whom_the_table_says_and_nobody_else() {
+    let app = without_an_engine().await;
+    let door = Door::of(&app.state);
+    let (mut cells, mut wrong) = (0, Vec::new());
+
+    for (route, who, sent) in ROUTES {
+        let reply = door.send(request(&app, route, sent).await).await;
+        let fits = match who {
+            Who::Anybody(status) => reply.status == status,
+            _ => is_sent_away(&reply),
+        };
+        if !fits {
+            wrong.push(format!("{route} as a stranger: {}", reply.status));
+        }
+        for person in PEOPLE {
+            let ask = request(&app, route, sent).await.bearer(&token(&app, person).await);
+            let (reply, expected) = (door.send(ask).await, who.expected(person));
+            cells += 1;
+            if person.customer == Some("globex") && reply.text.contains(JOB) {
+                wrong.push(format!("{route} tells {person:?} of Acme's job"));
+            }
+            if reply.status != expected {
+                let said: String = reply.text.chars().take(200).collect();
+                wrong.push(format!("{route} as {person:?}: {} and not {expected}: {said}", reply.status));
+            }
+        }
+    }
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(cells > 300, "{cells}");
+}
+
+#[tokio::test]
+async fn every_other_server_function_lets_in_whom_the_table_says_and_nobody_else() {
+    let app = without_an_engine().await;
+    let mut wrong = Vec::new();
+
+    for (name, who, arguments) in FUNCTIONS {
+        for person in PEOPLE {
+            let arguments = arguments.replace("{job}", &job(&app).await.to_string());
+            let content_type =
+                if arguments.is_empty() { "application/x-www-form-urlencoded" } else { "application/json" };
+            let body = Some((content_type, arguments.into_bytes()));
+            let answer = app.client(person).await.send("POST", &format!("/api/fn/{name}"), body).await;
+            let expected = who.expected(person);
+            if error_status(&answer) != expected {
+                wrong.push(format!("{name} as {person:?}: {} and not {expected}: {}", answer.status, answer.text));
+            }
+        }
+    }
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn no_server_function_is_called_from_another_site() {
+    let app = without_an_engine().await;
+    let door = Door::of(&app.state);
+    let cookie = door.cookie("acme", "acme-admin", crate::support::PASSWORD).await;
+    let mut tried = 0;
+
+    for (path, _) in server_fn::axum::server_fn_paths() {
+        for method in ["POST", "GET"] {
+            for content_type in ["application/json", "application/x-www-form-urlencoded", "text/plain"] {
+                for site in [Some("cross-site"), Some("same-site"), None] {
+                    let ask = ask(method, path).cookie(&cookie).with("content-type", content_type).body("{}");
+                    let ask = match site {
+                        Some(site) => ask.with("sec-fetch-site", site),
+                        None => ask.with("origin", "http://evil.example"),
+                    };
+                    let reply = door.send(ask).await;
+                    assert_eq!(reply.status, 403, "{method} {path} {content_type} {site:?}: {}", reply.text);
+                    tried += 1;
+                }
+            }
+        }
+    }
+
+    assert!(tried >= 18 * (FUNCTIONS.len() + RECORD_FUNCTIONS.len()), "{tried}");
+}
+
+#[tokio::test]
 async fn every_server_function_lets_in_whom_the_table_says_and_nobody_else() {
     let app = TestApp::start().await;
     let nobody = app.anonymous();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut known) = (Vec::new(), Vec::new());
 
     for (path, _) in server_fn::axum::server_fn_paths() {
         let name = path.rsplit('/').next().unwrap_or_default();
         let of_records = RECORD_FUNCTIONS.iter().find(|(known, _)| *known == name);
-        if of_records.is_none() && !FUNCTIONS.contains(&name) {
+        known.push(name);
+        if of_records.is_none() && !FUNCTIONS.iter().any(|(known, ..)| *known == name) {
             wrong.push(format!("{path} is in no table"));
             continue;
         }
@@ -272,6 +613,8 @@ async fn every_server_function_lets_in_whom_the_table_says_and_nobody_else() {
         }
     }
 
+    let rows = FUNCTIONS.iter().map(|(name, ..)| name).chain(RECORD_FUNCTIONS.iter().map(|(name, _)| name));
+    wrong.extend(rows.filter(|name| !known.contains(name)).map(|name| format!("{name} is no function any more")));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
@@ -286,6 +629,7 @@ fn error_status(answer: &Answer) -> u16 {
         Some("not_found") => 404,
         Some("conflict") => 409,
         Some("invalid") => 422,
+        Some("unavailable") => 503,
         _ => answer.status,
     }
 }

@@ -47,6 +47,7 @@ impl Server {
         server.set("MUELLE_SERVER__ADDRESS", &address.to_string());
         server.set("MUELLE_DATA__DIR", &server.data().display().to_string());
         server.set("MUELLE_DATABASE__URL", "");
+        server.set("MUELLE_SERVER__CALLS_PER_MINUTE", "0");
         server.set("MUELLE_ENGINE__ADDRESS", &nowhere);
         server
     }
@@ -67,7 +68,8 @@ impl Server {
         self.child.as_ref().map(Child::id)
     }
 
-    fn process(&self) -> Command {
+    /// The binary with this server's configuration, to be given a command.
+    pub fn process(&self) -> Command {
         let mut command = Command::new(self.binary);
         command.envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command

@@ -9,6 +9,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use muelle::{
     authentication::server::password::{Cost, Passwords},
+    i18n::Locale,
     platform::db::sql,
     time::Timestamp,
 };
@@ -446,12 +447,12 @@ async fn many_guesses_at_once_gain_nothing() {
 #[tokio::test]
 async fn an_unknown_name_takes_as_long_as_a_known_one() {
     let passwords = Passwords::new(Cost { memory_kib: 4 << 10, rounds: 2 });
-    let hash = passwords.hash(PASSWORD).await.expect("hashed");
+    let hash = passwords.hash(PASSWORD, Locale::en).await.expect("hashed");
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..60 {
         for (times, hash) in [(&mut known, Some(hash.as_str())), (&mut unknown, None)] {
             let began = Instant::now();
-            passwords.verify("not the password", hash).await.expect("verified");
+            passwords.verify("not the password", hash, Locale::en).await.expect("verified");
             times.push(began.elapsed());
         }
     }
@@ -734,4 +735,68 @@ async fn everybody_of_the_tests_can_sign_in() {
     for person in [ADMIN, REGULAR] {
         assert_eq!(app.client(person).await.get("/api/v1/status").await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_person_makes_so_many_calls_in_a_minute_and_no_more() {
+    let app = TestApp::start_with(Database::Sqlite, "server.calls_per_minute = 5").await;
+    let door = Door::of(&app.state);
+    let token = door.token("acme", "acme-admin", PASSWORD).await;
+    let other = door.token("acme", "acme-regular", PASSWORD).await;
+    let cookie = door.cookie("acme", "acme-admin", PASSWORD).await;
+    let function = || form(FUNCTION, "").cookie(&cookie);
+
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(door.send(get("/api/v1/status").bearer(&token)).await.status);
+    }
+    for _ in 0..2 {
+        statuses.push(door.send(function()).await.status);
+    }
+    let over = door.send(get("/api/v1/status").bearer(&token).with("accept-language", "es")).await;
+    let function_over = door.send(function()).await;
+
+    assert_eq!(statuses, [200; 5]);
+    for (reply, code) in [(&over, &over.json()["error"]["code"]), (&function_over, &function_over.json()["code"])] {
+        assert_eq!((reply.status, code), (429, &value!("busy")), "{}", reply.text);
+        let wait: u32 = reply.header("retry-after").and_then(|wait| wait.parse().ok()).expect("how long to wait");
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    assert!(over.text.contains("Demasiadas peticiones"), "{}", over.text);
+    assert_eq!(door.send(get("/api/v1/status").bearer(&other)).await.status, 200, "others have their own");
+    for free in ["/api/heartbeat", "/account", "/favicon.svg"] {
+        assert_ne!(door.send(get(free).cookie(&cookie)).await.status, 429, "{free}");
+    }
+    let described = muelle::platform::openapi::document();
+    assert!(described["paths"]["/api/v1/status"]["get"]["responses"]["429"].is_object());
+}
+
+#[tokio::test]
+async fn a_browser_tells_when_a_page_broke_its_policy() {
+    let app = TestApp::start().await;
+    let door = Door::of(&app.state);
+    let report = value!({ "csp-report": {
+        "document-uri": "http://127.0.0.1:3000/setup?token=a-secret", "violated-directive": "script-src-elem",
+        "effective-directive": "script-src-elem", "blocked-uri": "http://evil.example/x.js", "status-code": 200,
+        "line-number": 7, "original-policy": "…",
+    } });
+    let send = |ask: Ask| ask.with("content-type", "application/csp-report").body(report.to_string());
+    let ours = || form("/api/csp-report", "");
+
+    let page = door.send(get("/sign-in")).await;
+    let noted = door.send(send(ours())).await;
+    let foreign = door.send(send(ours().with("sec-fetch-site", "cross-site"))).await;
+    let nowhere = door.send(send(ask("POST", "/api/csp-report"))).await;
+    let other_type = door.send(ours().body(report.to_string())).await;
+    let unreadable = door.send(ours().with("content-type", "application/csp-report").body("{}")).await;
+    let long = "x".repeat(20_000);
+    let too_long = door.send(ours().with("content-length", "20000").body(long)).await;
+
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.ends_with("; report-uri /api/csp-report"), "{policy}");
+    assert_eq!(noted.status, 204, "{}", noted.text);
+    assert_eq!((foreign.status, nowhere.status), (403, 403));
+    assert_eq!((other_type.status, unreadable.status, too_long.status), (415, 422, 413));
+    let described = muelle::platform::openapi::document();
+    assert!(described["paths"]["/api/csp-report"]["post"]["responses"]["204"].is_object());
 }

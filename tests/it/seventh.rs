@@ -1,6 +1,10 @@
 //! A seventh entity, as a colleague would add one: this file, one migration (`seventh.sql`) and one
 //! word in the list (`contract.rs`).
 
+use crate::{
+    door::{Door, get},
+    support::{ADMIN, STRANGER, TestApp, VIEWER, kind},
+};
 use muelle::storage::item::{Field, Item, Kind, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -31,4 +35,34 @@ impl Item for Rack {
             Field::shaped("watcher", |_| "Watcher", Shape::Reference("machine")),
             Field::shaped("tags", |_| "Tags", Shape::Words).searched(),
         ]);
+}
+
+#[tokio::test]
+async fn its_pages_are_there_from_the_start() {
+    let app = TestApp::start().await;
+    let door = Door::of(&app.state);
+    let rack = serde_json::json!({ "name": "north-7", "units": 42, "locked": true, "tags": ["cold-aisle"] });
+    let id = app.make(ADMIN, kind("rack"), rack).await.base.id;
+    let page = async |path: String, person| {
+        let token = app.client(person).await.token().expect("they are signed in").to_owned();
+        door.send(get(path).bearer(&token)).await
+    };
+    let holds = |text: &str, words: &[&str]| {
+        for word in words {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    };
+
+    let list = page("/racks".to_owned(), VIEWER).await;
+    let new = page("/racks/new".to_owned(), ADMIN).await;
+    let details = page(format!("/racks/{id}"), VIEWER).await;
+    let edit = page(format!("/racks/{id}/edit"), ADMIN).await;
+    let foreign = page(format!("/racks/{id}"), STRANGER).await;
+
+    assert_eq!([list.status, new.status, details.status, edit.status, foreign.status], [200, 200, 200, 200, 404]);
+    holds(&list.text, &["Racks", "Name", "Units", "Locked", "north-7"]);
+    holds(&new.text, &["Name", "Units", "Locked", "Serviced", "Watcher", "Tags"]);
+    holds(&details.text, &["north-7", "Units", "42", "Locked", "Serviced", "Watcher", "cold-aisle"]);
+    holds(&edit.text, &["value=\"north-7\"", "value=\"42\""]);
+    assert!(!foreign.text.contains("north-7"));
 }

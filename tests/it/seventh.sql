@@ -9,6 +9,7 @@ create table racks (
   updated_by text,
   deleted_at bigint,
   name text not null,
+  name_key text,
   units bigint not null,
   locked boolean not null,
   serviced_at bigint,
@@ -16,4 +17,4 @@ create table racks (
   tags text not null
 );
 
-create unique index racks_name_unique on racks (coalesce(customer, ''), lower(name)) where deleted_at is null;
+create unique index racks_name_unique on racks (coalesce(customer, ''), name_key) where deleted_at is null;

@@ -115,8 +115,11 @@ impl TestApp {
             Database::Postgres => Some(PostgresDatabase::create().await),
         };
         let url = postgres.as_ref().map(|postgres| postgres.url.clone()).unwrap_or_default();
+        // Tests ask more in a minute than people do.
+        let calls = if more.contains("calls_per_minute") { "" } else { "server.calls_per_minute = 0\n" };
         let text = format!(
-            "server.address = \"{address}\"\ndata.dir = {:?}\ndatabase.url = {url:?}\ndatabase.connections = 4\n{more}",
+            "server.address = \"{address}\"\ndata.dir = {:?}\ndatabase.url = {url:?}\ndatabase.connections = 4\n\
+             {calls}{more}",
             folder.path().join("data"),
         );
         let config = Config::from_text(&text).expect("the test's configuration is good");
@@ -150,7 +153,7 @@ impl TestApp {
         static HASH: tokio::sync::OnceCell<String> = tokio::sync::OnceCell::const_new();
         let hash = HASH
             .get_or_init(async || {
-                self.state.authority.passwords.hash(PASSWORD).await.expect("a password can be hashed")
+                self.state.authority.passwords.hash(PASSWORD, Locale::en).await.expect("a password can be hashed")
             })
             .await;
         for person in PEOPLE {
@@ -158,8 +161,9 @@ impl TestApp {
             let user = Id::<User>::new();
             let role = json!(person.role).as_str().unwrap_or_default().to_owned();
             let statement = sql("insert into users
-                   (id, customer, revision, enabled, created_at, updated_at, username, email, role, password)
-                 values ($1, $2, 1, true, $3, $3, $4, $5, $6, $7)")
+                   (id, customer, revision, enabled, created_at, updated_at, username, username_key, email, email_key,
+                    role, password)
+                 values ($1, $2, 1, true, $3, $3, $4, $4, $5, $5, $6, $7)")
             .bind(user.to_string())
             .bind(customer.as_ref().map(|customer| customer.id.to_string()))
             .bind(Timestamp::now().millis())
@@ -301,6 +305,15 @@ impl PostgresDatabase {
     /// Its address.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Ends every connection to it and lets no new one in, as if the database had died.
+    pub async fn die(&self) {
+        let server = std::env::var("MUELLE_TEST_POSTGRES").expect("it was there when the database was made");
+        let name = self.url.rsplit('/').next().unwrap_or_default();
+        run_on(&server, &format!("alter database {name} allow_connections false")).await;
+        run_on(&server, &format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"))
+            .await;
     }
 }
 

@@ -7,11 +7,12 @@ use super::{
     context::Parts,
     login,
     token::{Bearer, COOKIE_LIFE, Claims, RENEW_AFTER},
+    users,
 };
 use crate::{
     error::Error,
     i18n::{Locale, td_string},
-    platform::{errors, serve::PageNonce, state::State, telemetry},
+    platform::{csp, errors, serve::PageNonce, state::State, telemetry},
     time::Timestamp,
 };
 use axum::{
@@ -83,6 +84,7 @@ fn is_open(method: &Method, path: &str) -> bool {
     match path {
         "/api/heartbeat" => looks,
         "/api/v1/login" => *method == Method::POST,
+        csp::REPORTS => *method == Method::POST,
         "/sign-in" | "/setup" => looks || *method == Method::POST,
         "/sign-out" => *method == Method::POST,
         _ => false,
@@ -140,6 +142,18 @@ pub async fn gate(state: State, is_file: bool, mut request: Request, next: Next)
             Place::Form => Redirect::to("/sign-in").into_response(),
             Place::Function | Place::Api | Place::Events => refuse(Error::Unauthenticated),
         };
+    }
+
+    // Pages, files and streams that stay open are no calls, and what is open to strangers has limits of its own.
+    if let Actor::Person(session) = &actor
+        && matches!(place, Place::Function | Place::Api)
+        && !is_open(&method, &path)
+        && state.config.server.calls_per_minute > 0
+        && let Some(seconds) =
+            state.authority.calls.count(session.user, state.config.server.calls_per_minute, Timestamp::now())
+    {
+        tracing::warn!(%method, path, user = %session.user, "a person makes too many calls");
+        return refuse(users::too_many(seconds, locale));
     }
 
     let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -267,6 +281,11 @@ fn is_same_site(
         let (Some(scheme), Some(authority)) = (referer.scheme_str(), referer.authority()) else { return false };
         is_own(&format!("{scheme}://{authority}"))
     })
+}
+
+/// Whether a request was made by a page of ours, whoever vouches for it.
+pub fn is_from_here(state: &State, origin: &Origin, headers: &HeaderMap) -> bool {
+    is_same_site(Place::Api, &Method::POST, "", headers, origin, &state.config.server.public_url)
 }
 
 /// The host and port that the request names.

@@ -14,7 +14,7 @@ use crate::{
         db::{Row, Transaction, sql},
         state::State,
     },
-    storage::{Login, User},
+    storage::{Login, User, item::server::keys},
     time::Timestamp,
 };
 use anyhow::Context as _;
@@ -32,7 +32,7 @@ const KEEP: System = System::because("keep logins");
 pub struct Credentials {
     /// The customer's domain; empty for the platform's own people.
     pub customer: String,
-    /// The name for signing in.
+    /// The name for signing in, in whatever case.
     pub username: String,
     /// The password.
     pub password: String,
@@ -89,8 +89,8 @@ impl Entrance {
 /// get the same answer. The login that the request came with, if any, ends.
 pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Entrance, Refusal> {
     let state = &context.state;
-    let domain = credentials.customer.trim().to_lowercase();
-    let username = credentials.username.trim().to_lowercase();
+    let domain = keys::key(credentials.customer.trim());
+    let username = keys::key(credentials.username.trim());
     let attempt =
         throttle::begin(state, &format!("{domain}/{username}"), context.address).await?.map_err(Refusal::Slow)?;
 
@@ -99,7 +99,7 @@ pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Ent
     // The length is bounded here as at setting: hashing a megabyte would be a way to keep cores busy.
     let tried =
         if credentials.password.chars().count() > super::password::LENGTH_MAX { "" } else { &credentials.password };
-    let fits = state.authority.passwords.verify(tried, hash).await?;
+    let fits = state.authority.passwords.verify(tried, hash, context.locale).await?;
     let Some(found) = found.as_ref().filter(|found| fits && found.may_enter) else {
         refused(context, found.map(|found| found.id)).await?;
         return Err(Refusal::Wrong);
@@ -107,7 +107,7 @@ pub async fn sign_in(context: &Context, credentials: &Credentials) -> Result<Ent
 
     throttle::succeeded(state, attempt).await?;
     if state.authority.passwords.is_outdated(&found.password) {
-        let hash = state.authority.passwords.hash(&credentials.password).await?;
+        let hash = state.authority.passwords.hash(&credentials.password, context.locale).await?;
         let statement = sql("update users set password = $1 where id = $2 and password = $3");
         let statement = statement.bind(hash).bind(found.id.to_string()).bind(found.password.clone());
         state.db.execute(&KEEP, statement).await?;
@@ -144,7 +144,7 @@ async fn find_user(state: &State, domain: &str, username: &str) -> anyhow::Resul
             sql("select u.id, u.password, u.enabled, u.customer, c.enabled as customer_enabled
                  from users u
                  left join customers c on c.id = u.customer and c.deleted_at is null
-                 where lower(u.username) = $1 and coalesce(lower(c.domain), '') = $2 and u.deleted_at is null
+                 where u.username_key = $1 and coalesce(c.domain_key, '') = $2 and u.deleted_at is null
                    and (u.customer is null or c.id is not null)")
             .bind(username)
             .bind(domain),

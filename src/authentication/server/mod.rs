@@ -1,5 +1,6 @@
 //! Sign-in, sessions, tokens and permits: everything that decides who is there.
 
+pub mod calls;
 pub mod context;
 pub mod forms;
 pub mod gate;
@@ -30,6 +31,8 @@ pub struct Authority {
     pub passwords: Passwords,
     /// Sign-ins in this second.
     pub rate: throttle::Rate,
+    /// Calls of the API in this minute.
+    pub calls: calls::Calls,
 }
 
 impl Authority {
@@ -38,6 +41,11 @@ impl Authority {
     /// # Errors
     /// When the keys cannot be read or made.
     pub fn with_cost(folder: &Path, cost: Cost) -> anyhow::Result<Self> {
-        Ok(Self { keys: token::Keys::open(folder)?, passwords: Passwords::new(cost), rate: throttle::Rate::default() })
+        Ok(Self {
+            keys: token::Keys::open(folder)?,
+            passwords: Passwords::new(cost),
+            rate: throttle::Rate::default(),
+            calls: calls::Calls::default(),
+        })
     }
 }

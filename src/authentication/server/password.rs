@@ -63,9 +63,12 @@ impl Passwords {
     }
 
     /// The hash of a password, with its parameters and salt, as it is stored.
-    pub async fn hash(&self, password: &str) -> Result<String> {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] in the reader's language when too many wait already.
+    pub async fn hash(&self, password: &str, locale: Locale) -> Result<String> {
         let (password, cost) = (password.to_owned(), self.cost);
-        self.run(move || {
+        self.run(locale, move || {
             let hash = cost.argon2()?.hash_password(password.as_bytes()).map_err(|error| anyhow!("{error}"))?;
             Ok(hash.to_string())
         })
@@ -73,9 +76,12 @@ impl Passwords {
     }
 
     /// Whether the password fits the stored hash. Without a hash the same work is done and the answer is no.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool> {
+    ///
+    /// # Errors
+    /// As [`Passwords::hash`].
+    pub async fn verify(&self, password: &str, hash: Option<&str>, locale: Locale) -> Result<bool> {
         let (password, hash, cost) = (password.to_owned(), hash.map(str::to_owned), self.cost);
-        self.run(move || {
+        self.run(locale, move || {
             let stand_in = stand_in(cost);
             let parsed = PasswordHash::new(hash.as_deref().unwrap_or(&stand_in)).map_err(|error| anyhow!("{error}"))?;
             let fits = cost.argon2()?.verify_password(password.as_bytes(), &parsed).is_ok();
@@ -92,8 +98,12 @@ impl Passwords {
             .is_none_or(|params| params.m_cost() < self.cost.memory_kib || params.t_cost() < self.cost.rounds)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> Result<T> {
-        let busy = || Error::unavailable("sign-in", "Too many people sign in at this moment. Try again shortly.");
+    async fn run<T: Send + 'static>(
+        &self,
+        locale: Locale,
+        work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let busy = || Error::unavailable("sign-in", td_string!(locale, access.busy));
         let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| busy())?;
         let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| busy())?;
         let done = tokio::task::spawn_blocking(move || {
@@ -144,13 +154,22 @@ mod tests {
     async fn a_password_fits_its_own_hash_and_nothing_fits_nobody() {
         let passwords = Passwords::new(Cost::LEAST);
 
-        let hash = passwords.hash("quay-wall-gull-42").await.expect("hashed");
+        let hash = passwords.hash("quay-wall-gull-42", Locale::en).await.expect("hashed");
 
-        assert!(passwords.verify("quay-wall-gull-42", Some(&hash)).await.expect("verified"));
-        assert!(!passwords.verify("quay-wall-gull-43", Some(&hash)).await.expect("verified"));
-        assert!(!passwords.verify("quay-wall-gull-42", None).await.expect("verified"));
+        assert!(passwords.verify("quay-wall-gull-42", Some(&hash), Locale::en).await.expect("verified"));
+        assert!(!passwords.verify("quay-wall-gull-43", Some(&hash), Locale::en).await.expect("verified"));
+        assert!(!passwords.verify("quay-wall-gull-42", None, Locale::en).await.expect("verified"));
         assert!(!passwords.is_outdated(&hash));
         assert!(Passwords::new(Cost::REAL).is_outdated(&hash));
+    }
+
+    #[tokio::test]
+    async fn who_finds_too_many_before_them_is_told_so_in_their_language() {
+        let passwords = Passwords { waiting: Arc::new(Semaphore::new(0)), ..Passwords::new(Cost::LEAST) };
+
+        let refused = passwords.hash("quay-wall-gull-42", Locale::es).await.expect_err("nobody may wait");
+
+        assert!(refused.message(Locale::es).contains("Demasiadas personas"), "{refused:?}");
     }
 
     #[test]

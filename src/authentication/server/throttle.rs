@@ -60,7 +60,7 @@ impl Rate {
     }
 }
 
-/// Counts an attempt to sign in as `account`, or says for how many seconds to wait.
+/// Counts an attempt to sign in as `account` (the keys of domain and name, `acme/lucia`), or says for how many seconds to wait.
 pub async fn begin(state: &State, account: &str, address: Option<IpAddr>) -> anyhow::Result<Result<Attempt, u32>> {
     let now = Timestamp::now();
     if state.authority.rate.is_exceeded(now) {
@@ -168,7 +168,7 @@ async fn is_known(state: &State, account: &str, network: ipnet::IpNet) -> anyhow
             sql("select distinct l.address from logins l
                  join users u on u.id = l.\"user\"
                  left join customers c on c.id = u.customer
-                 where lower(u.username) = $1 and coalesce(lower(c.domain), '') = $2 and l.login_time > $3
+                 where u.username_key = $1 and coalesce(c.domain_key, '') = $2 and l.login_time > $3
                    and l.address is not null")
             .bind(username)
             .bind(customer)

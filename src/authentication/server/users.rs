@@ -17,6 +17,7 @@ use crate::{
             Fields, Item as _, RawRecord,
             server::{
                 hooks::{Hooks, Preparing, Removing, Saving},
+                keys,
                 store::{self, Prepared},
             },
         },
@@ -48,8 +49,8 @@ pub struct NewUser {
 async fn fields(state: &State, new: NewUser, locale: Locale) -> Result<Fields> {
     let customer: Option<Id<Customer>> = match &new.customer {
         Some(domain) => {
-            let statement = sql("select id from customers where lower(domain) = $1 and deleted_at is null");
-            let row = state.db.row(&WHY, statement.bind(domain.trim().to_lowercase())).await?;
+            let statement = sql("select id from customers where domain_key = $1 and deleted_at is null");
+            let row = state.db.row(&WHY, statement.bind(keys::key(domain.trim()))).await?;
             let row = row.ok_or_else(|| Error::invalid("customer", td_string!(locale, access.no_such_customer)))?;
             Some(row.parsed("id")?)
         }
@@ -111,7 +112,7 @@ async fn prepare_password(preparing: Preparing<'_>) -> Result<()> {
     if let Some(problem) = password::problem(password, &username, preparing.proof.locale()) {
         return Err(Error::invalid("password", problem));
     }
-    *password = preparing.state.authority.passwords.hash(password).await?;
+    *password = preparing.state.authority.passwords.hash(password, preparing.proof.locale()).await?;
     Ok(())
 }
 
@@ -224,8 +225,8 @@ pub async fn reset_password(
         return Err(Error::invalid("password", problem));
     }
     let statement = sql("select u.id from users u left join customers c on c.id = u.customer
-         where lower(u.username) = lower($1) and coalesce(lower(c.domain), '') = $2 and u.deleted_at is null");
-    let statement = statement.bind(username.trim()).bind(customer.unwrap_or_default().trim().to_lowercase());
+         where u.username_key = $1 and coalesce(c.domain_key, '') = $2 and u.deleted_at is null");
+    let statement = statement.bind(keys::key(username.trim())).bind(keys::key(customer.unwrap_or_default().trim()));
     let row = state.db.row(&WHY, statement).await?.ok_or_else(|| Error::not_found("user"))?;
     set_password(state, &WHY, &row.text("id")?, new).await
 }
@@ -239,8 +240,8 @@ pub async fn change_password(context: &super::Context, current: &str, new: &str)
     // A guess at the old password counts like one at sign-in: an open browser must not be a way around it.
     let account = format!(
         "{}/{}",
-        session.customer.as_ref().map(|customer| customer.domain.to_lowercase()).unwrap_or_default(),
-        session.username.to_lowercase()
+        session.customer.as_ref().map(|customer| keys::key(&customer.domain)).unwrap_or_default(),
+        keys::key(&session.username)
     );
     let attempt = match super::throttle::begin(state, &account, context.address).await? {
         Ok(attempt) => attempt,
@@ -249,7 +250,7 @@ pub async fn change_password(context: &super::Context, current: &str, new: &str)
     let row =
         state.db.row(&WHY, sql("select password from users where id = $1").bind(session.user.to_string())).await?;
     let hash = row.map(|row| row.text("password")).transpose()?;
-    if !state.authority.passwords.verify(current, hash.as_deref()).await? {
+    if !state.authority.passwords.verify(current, hash.as_deref(), context.locale).await? {
         return Err(Error::invalid("current", td_string!(context.locale, access.current_wrong)));
     }
     super::throttle::succeeded(state, attempt).await?;
@@ -270,8 +271,17 @@ pub fn slow(seconds: u32, locale: Locale) -> Error {
     }
 }
 
+/// The refusal of one call too many.
+pub fn too_many(seconds: u32, locale: Locale) -> Error {
+    Error::Busy {
+        message: td_string!(locale, access.too_many, seconds = seconds.to_string()),
+        job: None,
+        retry_after: Some(seconds),
+    }
+}
+
 async fn set_password(state: &State, proof: &dyn Proof, user: &str, new: &str) -> Result<()> {
-    let hash = state.authority.passwords.hash(new).await?;
+    let hash = state.authority.passwords.hash(new, proof.locale()).await?;
     let mut transaction = state.db.begin(proof).await?;
     let statement = sql("update users set password = $1, updated_at = $2, revision = revision + 1 where id = $3");
     transaction.execute(statement.bind(hash).bind(Timestamp::now().millis()).bind(user)).await?;

@@ -6,7 +6,9 @@ use crate::{
     error::{Error, Result},
     events::{model::Topic, server::Bus},
     i18n::{Locale, td_string},
+    id::Id,
     platform::config::Config,
+    storage::Customer,
     time::Timestamp,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
@@ -166,6 +168,22 @@ fn is_installed() -> bool {
     folders.into_iter().any(|folder| folder.join("dockerd").is_file())
 }
 
+/// What changed, and whose it is.
+#[derive(Debug, PartialEq)]
+pub(super) struct News {
+    pub(super) topic: Topic,
+    pub(super) of: Of,
+}
+
+/// Whose something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Of {
+    /// All share it.
+    Everybody,
+    /// A customer's, or the platform's own.
+    Owner(Option<Id<Customer>>),
+}
+
 /// What is known of an engine now.
 pub struct View {
     /// Why it is not up; `None` when it is.
@@ -231,11 +249,14 @@ impl Engine {
         self.troubled.notify_waiters();
     }
 
-    /// Changes what is known and tells those who listen to the topics that `change` names.
-    pub(super) fn update(&self, change: impl FnOnce(&mut View) -> Vec<Topic>) {
-        let topics = change(&mut self.view.write().unwrap_or_else(PoisonError::into_inner));
-        for topic in topics {
-            self.bus.publish(topic, None, json!({}));
+    /// Changes what is known and tells what `change` names to those who may hear of it.
+    pub(super) fn update(&self, change: impl FnOnce(&mut View) -> Vec<News>) {
+        let news = change(&mut self.view.write().unwrap_or_else(PoisonError::into_inner));
+        for News { topic, of } in news {
+            match of {
+                Of::Everybody => self.bus.publish_shared(topic, json!({})),
+                Of::Owner(customer) => self.bus.publish(topic, customer, json!({})),
+            }
         }
     }
 
@@ -380,7 +401,7 @@ impl Engine {
         let topic = Topic::Engine(self.name.clone());
         self.update(|view| {
             view.usage = Some(usage);
-            vec![topic]
+            vec![News { topic, of: Of::Everybody }]
         });
         Ok(())
     }

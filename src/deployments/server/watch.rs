@@ -7,16 +7,16 @@
 use super::{
     breaker::jittered,
     convert,
-    engine::{Engine, Trouble, View},
+    engine::{Engine, News, Of, Trouble, View},
     fault::Fault,
     wire::{Wire, escaped},
 };
-use crate::{deployments::model::Container, events::model::Topic, time::Timestamp};
+use crate::{deployments::model::Container, events::model::Topic, id::Id, storage::Customer, time::Timestamp};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 use serde::Deserialize;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -187,7 +187,7 @@ fn set_up(engine: &Engine) {
             return Vec::new();
         }
         view.since = Timestamp::now();
-        topics(engine)
+        of_the_engine(engine)
     });
 }
 
@@ -201,14 +201,20 @@ fn set_trouble(engine: &Engine, trouble: Trouble) {
             view.since = Timestamp::now();
         }
         view.trouble = Some(trouble);
-        topics(engine)
+        of_the_engine(engine)
     });
     engine.tell_away();
 }
 
-fn topics(engine: &Engine) -> Vec<Topic> {
+/// That an engine came or went: everybody's lists are to be asked for again.
+fn of_the_engine(engine: &Engine) -> Vec<News> {
     let name = || engine.name.clone();
-    vec![Topic::Engine(name()), Topic::Containers(name()), Topic::Images(name())]
+    let topics = [Topic::Engine(name()), Topic::Containers(name()), Topic::Images(name())];
+    topics.into_iter().map(shared).collect()
+}
+
+fn shared(topic: Topic) -> News {
+    News { topic, of: Of::Everybody }
 }
 
 /// An event as far as we look at it.
@@ -339,18 +345,18 @@ pub(super) async fn list_all(engine: &Engine, wire: &Wire) -> Result<(), Fault> 
     let images = convert::images(&images)?;
     let info = convert::info(&info, &version)?;
     engine.update(|view| {
-        let mut topics = set_images(engine, view, images);
-        topics.extend(set_containers(engine, view, containers));
+        let mut news = set_images(engine, view, images);
+        news.extend(set_containers(engine, view, containers));
         if view.info.as_ref() != Some(&info) {
             view.info = Some(info);
-            topics.push(Topic::Engine(engine.name.clone()));
+            news.push(shared(Topic::Engine(engine.name.clone())));
         }
-        topics
+        news
     });
     Ok(())
 }
 
-fn set_containers(engine: &Engine, view: &mut View, mut containers: Vec<Arc<Container>>) -> Vec<Topic> {
+fn set_containers(engine: &Engine, view: &mut View, mut containers: Vec<Arc<Container>>) -> Vec<News> {
     containers.sort_by(|a, b| a.name.cmp(&b.name).then_with(|| a.id.cmp(&b.id)));
     view.at = Timestamp::now();
     if *view.containers == containers {
@@ -359,11 +365,36 @@ fn set_containers(engine: &Engine, view: &mut View, mut containers: Vec<Arc<Cont
     if let Some(info) = &mut view.info {
         convert::count_states(info, &containers);
     }
+    let owners = owners_of_changed(&view.containers, &containers);
     view.containers = Arc::new(containers);
-    vec![Topic::Containers(engine.name.clone()), Topic::Engine(engine.name.clone())]
+    // The figures of an engine count containers, so they are the owners' news too and nobody else's.
+    let topics = [Topic::Containers(engine.name.clone()), Topic::Engine(engine.name.clone())];
+    owners.into_iter().flat_map(|of| topics.clone().map(|topic| News { topic, of: Of::Owner(of) })).collect()
 }
 
-fn set_images(engine: &Engine, view: &mut View, mut images: Vec<crate::deployments::model::Image>) -> Vec<Topic> {
+/// Whose containers came, went or changed from one list to the other.
+fn owners_of_changed(before: &[Arc<Container>], after: &[Arc<Container>]) -> HashSet<Option<Id<Customer>>> {
+    let known: HashMap<&str, &Container> =
+        before.iter().map(|container| (container.id.as_str(), &**container)).collect();
+    let still: HashSet<&str> = after.iter().map(|container| container.id.as_str()).collect();
+    let mut owners = HashSet::new();
+    for container in after {
+        let was = known.get(container.id.as_str());
+        if was.is_none_or(|was| *was != &**container) {
+            owners.extend(was.map(|was| owner(was)));
+            owners.insert(owner(container));
+        }
+    }
+    owners.extend(before.iter().filter(|was| !still.contains(was.id.as_str())).map(|was| owner(was)));
+    owners
+}
+
+/// The customer of a container; a label that names none makes it the platform's.
+fn owner(container: &Container) -> Option<Id<Customer>> {
+    container.customer.as_ref().and_then(|customer| customer.parse().ok())
+}
+
+fn set_images(engine: &Engine, view: &mut View, mut images: Vec<crate::deployments::model::Image>) -> Vec<News> {
     images.sort_by(|a, b| b.created_at.cmp(&a.created_at).then_with(|| a.id.cmp(&b.id)));
     let images: Vec<_> = images.into_iter().map(Arc::new).collect();
     view.at = Timestamp::now();
@@ -374,5 +405,5 @@ fn set_images(engine: &Engine, view: &mut View, mut images: Vec<crate::deploymen
         info.images = i64::try_from(images.len()).unwrap_or(i64::MAX);
     }
     view.images = Arc::new(images);
-    vec![Topic::Images(engine.name.clone())]
+    vec![shared(Topic::Images(engine.name.clone()))]
 }

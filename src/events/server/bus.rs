@@ -26,26 +26,22 @@ const JOB_CHANNEL: usize = 256;
 pub struct Told {
     /// The event.
     pub event: Event,
-    /// Whose data changed. `None` is the platform's own; for the topics of an engine it concerns all.
+    /// Whose data changed; `None` is the platform's own.
     pub customer: Option<Id<Customer>>,
+    /// Of something that all share, such as the state of an engine: everybody may hear of it.
+    pub shared: bool,
     /// Worth telling only to those who listen now, such as progress; its id is that of the event before.
     pub passing: bool,
 }
 
 impl Told {
+    fn of(topic: Topic, data: Value) -> Self {
+        Self { event: Event { id: 0, topic, data }, customer: None, shared: false, passing: false }
+    }
+
     /// Whether somebody who reaches `scope` may hear of it.
     pub fn reaches(&self, scope: crate::authentication::server::Scope) -> bool {
-        match &self.event.topic {
-            // An engine's changes are gathered over all containers, so they name no customer.
-            Topic::Containers(_) | Topic::Images(_) | Topic::Engine(_) if self.customer.is_none() => true,
-            Topic::Containers(_)
-            | Topic::Images(_)
-            | Topic::Engine(_)
-            | Topic::Records(_)
-            | Topic::Jobs
-            | Topic::Job(_)
-            | Topic::Session => scope.reaches(self.customer),
-        }
+        self.shared || scope.reaches(self.customer)
     }
 }
 
@@ -129,24 +125,33 @@ impl Bus {
     /// `customer` is the owner of what changed: its people and the platform's hear of it. `data` is
     /// small, mostly `{}` or an id: pages ask again.
     pub fn publish(&self, topic: Topic, customer: Option<Id<Customer>>, data: Value) {
-        let told = self.tell(topic, customer, data, false);
-        self.relay(|| Relayed::Told(told.as_ref().clone()));
+        self.tell_all(Told { customer, ..Told::of(topic, data) });
+    }
+
+    /// Tells everybody that something changed which all share, such as the state of an engine.
+    pub fn publish_shared(&self, topic: Topic, data: Value) {
+        self.tell_all(Told { shared: true, ..Told::of(topic, data) });
     }
 
     /// Tells something to those who listen now; it is not kept for those who come back.
     pub fn publish_passing(&self, topic: Topic, customer: Option<Id<Customer>>, data: Value) {
-        let told = self.tell(topic, customer, data, true);
+        self.tell_all(Told { customer, passing: true, ..Told::of(topic, data) });
+    }
+
+    fn tell_all(&self, told: Told) {
+        let told = self.tell(told);
         self.relay(|| Relayed::Told(told.as_ref().clone()));
     }
 
-    /// Tells a change within this process alone.
-    pub(super) fn tell(&self, topic: Topic, customer: Option<Id<Customer>>, data: Value, passing: bool) -> Arc<Told> {
+    /// Tells a change within this process alone, and gives it the next id.
+    pub(super) fn tell(&self, mut told: Told) -> Arc<Told> {
         let mut ring = self.ring();
-        if !passing {
+        if !told.passing {
             ring.last += 1;
         }
-        let told = Arc::new(Told { event: Event { id: ring.last, topic, data }, customer, passing });
-        if !passing {
+        told.event.id = ring.last;
+        let told = Arc::new(told);
+        if !told.passing {
             ring.events.push_back(told.clone());
         }
         if ring.events.len() > KEPT
@@ -280,13 +285,15 @@ mod tests {
     async fn another_customers_changes_are_not_heard() {
         use crate::authentication::server::Scope;
         let (own, other) = (Id::new(), Id::new());
-        let told = |topic, customer| Told { event: Event { id: 1, topic, data: json!({}) }, customer, passing: false };
+        let told = |topic, customer| Told { customer, ..Told::of(topic, json!({})) };
 
         assert!(told(machines(), Some(own)).reaches(Scope::Customer(own)));
         assert!(!told(machines(), Some(other)).reaches(Scope::Customer(own)));
         assert!(!told(machines(), None).reaches(Scope::Customer(own)));
         assert!(!told(Topic::Containers("local".into()), Some(other)).reaches(Scope::Customer(own)));
-        assert!(told(Topic::Containers("local".into()), None).reaches(Scope::Customer(own)));
+        assert!(!told(Topic::Containers("local".into()), None).reaches(Scope::Customer(own)));
+        let shared = Told { shared: true, ..told(Topic::Engine("local".into()), None) };
+        assert!(shared.reaches(Scope::Customer(own)) && shared.reaches(Scope::Platform));
         assert!(told(machines(), Some(other)).reaches(Scope::Platform));
     }
 }

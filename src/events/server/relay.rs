@@ -1,6 +1,6 @@
 //! Carrying changes between the servers of one PostgreSQL database, by LISTEN and NOTIFY.
 
-use super::bus::{Bus, JobNews, Relayed};
+use super::bus::{Bus, JobNews, Relayed, Told};
 use crate::{
     events::model::Event,
     id::Id,
@@ -30,6 +30,8 @@ struct Message {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer: Option<Id<crate::storage::Customer>>,
     #[serde(default)]
+    shared: bool,
+    #[serde(default)]
     passing: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     look: Option<Id<crate::jobs::model::Job>>,
@@ -51,10 +53,12 @@ pub fn start(state: &State) {
 
 async fn tell(pool: PgPool, mut changes: mpsc::Receiver<Relayed>, from: Id<Bus>, stopping: CancellationToken) {
     while let Some(Some(change)) = stopping.run_until_cancelled(changes.recv()).await {
-        let mut message = Message { from, event: None, customer: None, passing: false, look: None, cancel: None };
+        let mut message =
+            Message { from, event: None, customer: None, shared: false, passing: false, look: None, cancel: None };
         match change {
             Relayed::Told(told) => {
-                (message.event, message.customer, message.passing) = (Some(told.event), told.customer, told.passing);
+                (message.event, message.customer) = (Some(told.event), told.customer);
+                (message.shared, message.passing) = (told.shared, told.passing);
             }
             Relayed::Look(job) => message.look = Some(job),
             Relayed::Cancel(job) => message.cancel = Some(job),
@@ -116,7 +120,8 @@ async fn listen(pool: PgPool, bus: Bus, me: Id<Bus>, stopping: CancellationToken
 
 fn hear(bus: &Bus, message: Message) {
     if let Some(event) = message.event {
-        bus.tell(event.topic, message.customer, event.data, message.passing);
+        let Message { customer, shared, passing, .. } = message;
+        bus.tell(Told { event, customer, shared, passing });
     }
     if let Some(job) = message.look {
         bus.tell_job(job, JobNews::Look);

@@ -12,7 +12,7 @@ use crate::{
         api::{cancel_job, running_jobs},
         model::Job,
     },
-    ui::{ActionButton, Ago, ButtonLook, Icon, hide_popover, use_toasts},
+    ui::{ActionButton, Ago, ButtonLook, Icon, use_toasts},
 };
 use icondata_lu as lu;
 use leptos::{html, prelude::*};
@@ -88,7 +88,7 @@ pub fn JobsDrawer() -> impl IntoView {
                     let pressed = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
                     let is_link = pressed.and_then(|element| element.closest("a[href]").ok().flatten()).is_some();
                     if let (true, Some(drawer)) = (is_link, popover.get_untracked()) {
-                        hide_popover(&drawer);
+                        crate::ui::hide_popover(&drawer);
                     }
                 }
                 #[cfg(not(feature = "hydrate"))]

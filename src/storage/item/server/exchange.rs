@@ -16,7 +16,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use futures::Stream;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Lines that one import takes.
 const LINES_MAX: usize = 10_000;
@@ -253,15 +253,16 @@ pub async fn import(permit: &Permit<Creating>, kind: &'static Kind, text: &str, 
         return Err(Error::Invalid { problems: named(&result, locale) });
     }
     transaction.commit().await?;
-    let told_one_by_one = done.len() <= TOLD_MAX;
-    for pending in done {
-        if told_one_by_one {
+    if done.len() <= TOLD_MAX {
+        for pending in done {
             store::told(state, kind, pending).await;
         }
+        return Ok(result);
     }
-    if !told_one_by_one {
-        let data = json!({ "action": "import" });
-        state.bus.publish(Topic::Records(kind.name.to_owned()), permit.scope().customer(), data);
+    let changed = done.iter().filter(|pending| pending.action.is_some());
+    let owners: HashSet<_> = changed.map(|pending| store::owner(kind, &pending.record)).collect();
+    for owner in owners {
+        state.bus.publish(Topic::Records(kind.name.to_owned()), owner, json!({ "action": "import" }));
     }
     Ok(result)
 }

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod exchange;
 pub mod hooks;
+pub mod keys;
 pub mod openapi;
 pub mod rest;
 pub mod sql;

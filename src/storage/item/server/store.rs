@@ -3,7 +3,7 @@
 use super::{
     audit,
     hooks::{Preparing, Removing as Leaving, Saving, hooks},
-    sql,
+    keys, sql,
 };
 use crate::{
     authentication::server::{Creating, May, Proof, Reading, Removing, Scope, Updating},
@@ -165,11 +165,12 @@ pub async fn find_named(
     let wanted = readable(kind);
     let columns: Vec<_> = wanted.iter().copied().filter(|field| is_column(field)).collect();
     let mut select = sql::select(kind, &columns);
-    select
-        .cond_where(sql::reach(kind, permit))
-        .and_where(sql::alive(false))
-        .and_where(Expr::from(Func::lower(Expr::col(kind.title))).eq(Func::lower(Expr::value(name))))
-        .limit(1);
+    select.cond_where(sql::reach(kind, permit)).and_where(sql::alive(false)).limit(1);
+    if kind.field(kind.title).is_some_and(keys::has_key) {
+        select.and_where(Expr::col(keys::column(kind.title)).eq(keys::key(name)));
+    } else {
+        select.and_where(Expr::from(Func::lower(Expr::col(kind.title))).eq(Func::lower(Expr::value(name))));
+    }
     if kind.tenancy == Tenancy::PerCustomer {
         select.and_where(Expr::cust("coalesce(customer, '')").eq(customer));
     }
@@ -571,7 +572,10 @@ pub async fn insert(
     ];
     values.extend(fields.iter().map(|field| Expr::from(sql::to_column(field, value_of(&record, field)))));
     let mut insert = Build::insert();
-    insert.into_table(kind.plural).columns(sql::BASE.into_iter().chain(fields.iter().map(|field| field.name)));
+    let with_key = || fields.iter().filter(|field| keys::has_key(field));
+    values.extend(with_key().map(|field| Expr::from(keys::of_value(value_of(&record, field)))));
+    let columns = sql::BASE.into_iter().chain(fields.iter().map(|field| field.name)).map(str::to_owned);
+    insert.into_table(kind.plural).columns(columns.chain(with_key().map(|field| keys::column(field.name))));
     insert.values(values).map_err(|error| anyhow!("writing a {}: {error}", kind.name))?;
     transaction.execute(insert).await.map_err(|error| taken(kind, error, locale))?;
     write_references(transaction, kind, &record, None).await?;
@@ -646,6 +650,9 @@ pub async fn change(
         .and_where(Expr::col("id").eq(id.to_string()));
     for field in changed.iter().filter(|field| is_written(field)) {
         update.value(field.name, sql::to_column(field, value_of(&after, field)));
+        if keys::has_key(field) {
+            update.value(keys::column(field.name), keys::of_value(value_of(&after, field)));
+        }
     }
     transaction.execute(update).await.map_err(|error| taken(kind, error, locale))?;
     write_references(transaction, kind, &after, Some(&before)).await?;
@@ -676,7 +683,7 @@ pub async fn told(state: &State, kind: &'static Kind, pending: Pending) -> RawRe
 }
 
 /// Whose a record is: its customer, and for a customer the customer itself.
-fn owner(kind: &Kind, record: &RawRecord) -> Option<Id<Customer>> {
+pub(super) fn owner(kind: &Kind, record: &RawRecord) -> Option<Id<Customer>> {
     if kind.name == "customer" { Some(record.base.id.cast()) } else { record.base.customer }
 }
 
@@ -942,7 +949,6 @@ async fn check_unique(
         if value.is_null() {
             continue;
         }
-        let value = sql::to_column(field, value);
         let mut select = Build::select();
         select.column("id").from(kind.plural).and_where(sql::alive(false)).limit(1);
         select.and_where(Expr::col("id").ne(record.base.id.to_string()));
@@ -951,10 +957,10 @@ async fn check_unique(
             let customer = record.base.customer.map(|id| id.to_string()).unwrap_or_default();
             select.and_where(Expr::cust("coalesce(customer, '')").eq(customer));
         }
-        if sql::is_text(&field.shape) {
-            select.and_where(Expr::from(Func::lower(Expr::col(field.name))).eq(Func::lower(value)));
+        if keys::has_key(field) {
+            select.and_where(Expr::col(keys::column(field.name)).eq(keys::of_value(value)));
         } else {
-            select.and_where(Expr::col(field.name).eq(value));
+            select.and_where(Expr::col(field.name).eq(sql::to_column(field, value)));
         }
         if transaction.row(select).await?.is_some() {
             check.problem(field.name, td_string!(check.locale, errors.field.taken));
@@ -965,14 +971,17 @@ async fn check_unique(
 
 /// A violated unique index as a problem at its field: two writers took the value at the same moment.
 ///
-/// The index of a field is called `{plural}_{field}_unique`.
+/// The index of a field is called `{plural}_{field}_unique`; SQLite names the columns of a plain one instead.
 fn taken(kind: &'static Kind, error: anyhow::Error, locale: Locale) -> Error {
     let Some(sqlx::Error::Database(cause)) = error.downcast_ref::<sqlx::Error>() else { return error.into() };
     if !cause.is_unique_violation() {
         return error.into();
     }
     let index = cause.constraint().unwrap_or_default().to_owned() + cause.message();
-    let field = kind.fields.iter().find(|field| index.contains(&format!("{}_{}_unique", kind.plural, field.name)));
+    let names = |field: &Field| {
+        [format!("{}_{}_unique", kind.plural, field.name), format!("{}.{}", kind.plural, keys::column(field.name))]
+    };
+    let field = kind.fields.iter().find(|field| names(field).iter().any(|name| index.contains(name)));
     match field {
         Some(field) => Error::invalid(field.name, td_string!(locale, errors.field.taken)),
         None => error.into(),
