@@ -333,7 +333,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                         icon=lu::LuLanguages
                         on_press=Callback::new(move |()| switch_language(i18n))
                     />
-                    <form method="post" action="/sign-out" id="sign-out">
+                    <form method="post" action="/sign-out">
                         <button type="submit" class="menu__item">
                             <Icon icon=lu::LuLogOut />
                             {t!(i18n, common.top.sign_out)}

@@ -82,8 +82,12 @@ fn offered() -> Vec<Entry> {
             {
                 use wasm_bindgen::JsCast as _;
 
-                let form = document().get_element_by_id("sign-out");
-                if let Some(form) = form.and_then(|form| form.dyn_into::<web_sys::HtmlFormElement>().ok()) {
+                let form = document().create_element("form").ok();
+                let form = form.and_then(|form| form.dyn_into::<web_sys::HtmlFormElement>().ok());
+                if let (Some(form), Some(body)) = (form, document().body()) {
+                    form.set_method("post");
+                    form.set_action("/sign-out");
+                    drop(body.append_child(&form));
                     drop(form.request_submit());
                 }
             }

@@ -458,7 +458,8 @@ async fn an_unknown_name_takes_as_long_as_a_known_one() {
     }
     known.sort_unstable();
     unknown.sort_unstable();
-    let (known, unknown) = (known[30].as_secs_f64(), unknown[30].as_secs_f64());
+    // The fastest tenth: what a busy machine adds is in the others.
+    let (known, unknown) = (known[6].as_secs_f64(), unknown[6].as_secs_f64());
     assert!((known - unknown).abs() / known < 0.15, "{known} {unknown}");
 }
 

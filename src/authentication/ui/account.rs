@@ -16,7 +16,7 @@ pub fn AccountPage() -> impl IntoView {
     let i18n = use_i18n();
     let answer = form_answer();
     let changed = use_query_map().read_untracked().get("changed").is_some();
-    let account = Resource::new_blocking(|| (), |()| read_account());
+    let account = Resource::new(|| (), |()| read_account());
     let place = move || {
         Suspend::new(async move {
             let account = account.await.ok()?;
