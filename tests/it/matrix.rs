@@ -99,7 +99,7 @@ const START: Sent = Sent::Json(r#"{"operation": "start", "data": {}, "object": "
 const REMOVE: Sent = Sent::Json(r#"{"operation": "remove", "data": {}, "object": "x"}"#);
 
 /// The routes beside the records'. The engine is away, which whoever gets that far is told (503).
-const ROUTES: [(&str, Who, Sent); 39] = [
+const ROUTES: [(&str, Who, Sent); 40] = [
     ("POST /api/v1/login", Who::Anybody(422), Sent::Json("{}")),
     ("DELETE /api/v1/login", Who::All(204), Sent::Nothing),
     ("GET /api/heartbeat", Who::Anybody(200), Sent::Nothing),
@@ -128,6 +128,7 @@ const ROUTES: [(&str, Who, Sent); 39] = [
     ("POST /sign-out", Who::Anybody(303), Sent::Form("")),
     ("POST /setup", Who::Anybody(422), Sent::Form("")),
     ("POST /account", Who::All(422), Sent::Form("current=a&password=b&password_again=c")),
+    ("POST /account/logins/end-others", Who::All(303), Sent::Form("")),
     ("POST /account/logins/{login}/end", Who::Own(303), Sent::Form("")),
     ("GET /sign-in", Who::Anybody(200), Sent::Nothing),
     ("GET /setup", Who::Anybody(200), Sent::Nothing),
