@@ -147,6 +147,7 @@ mod server {
             server::lists,
         },
         error::Result,
+        i18n::td_string,
         jobs::{api::JobQuery, model::JobState, server::store as jobs},
         platform::{
             db::sql,
@@ -196,8 +197,11 @@ mod server {
             }));
         }
         let status = status(context).await;
-        if !status.ansible.is_up {
-            attention.push(Attention::AnsibleAway { hint: status.ansible.hint.clone() });
+        let ansible = state.ansible.look();
+        let missing = || td_string!(context.locale, work.home.ansible_hint).to_owned();
+        let hint = ansible.is_missing.then(missing);
+        if ansible.is_missing {
+            attention.push(Attention::AnsibleAway { hint: hint.clone() });
         }
         let query = JobQuery { per_page: FEW, ..JobQuery::default() };
         Ok(Overview {
@@ -211,11 +215,11 @@ mod server {
                 hint: None,
             },
             ansible: Part {
-                is_up: status.ansible.is_up,
+                is_up: ansible.is_up,
                 name: "ansible-core".to_owned(),
-                version: status.ansible.version,
+                version: ansible.version,
                 size: None,
-                hint: status.ansible.hint,
+                hint,
             },
             records: records(context).await?,
             jobs: jobs::list(state, &job_permit, &query).await?.items,

@@ -407,3 +407,38 @@ fn set_images(engine: &Engine, view: &mut View, mut images: Vec<crate::deploymen
     view.images = Arc::new(images);
     vec![shared(Topic::Images(engine.name.clone()))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list of containers: a letter for each identifier, its state, and the customer of its label.
+    fn listed(containers: &[(char, &str, Option<Id<Customer>>)]) -> Vec<Arc<Container>> {
+        let rows: Vec<_> = containers
+            .iter()
+            .map(|(letter, state, customer)| {
+                let labels = customer.map(|customer| serde_json::json!({ "muelle.customer": customer }));
+                let id = letter.to_string().repeat(64);
+                serde_json::json!({ "Id": id, "Names": ["/web"], "State": state, "Labels": labels })
+            })
+            .collect();
+        let containers = convert::containers(serde_json::json!(rows).to_string().as_bytes()).expect("it is a list");
+        containers.into_iter().map(Arc::new).collect()
+    }
+
+    #[test]
+    fn a_change_concerns_the_owners_of_what_came_went_or_changed() {
+        let (acme, globex) = (Some(Id::new()), Some(Id::new()));
+        let before = listed(&[('a', "running", acme), ('b', "running", globex), ('c', "exited", None)]);
+
+        let changed = listed(&[('a', "exited", acme), ('b', "running", globex), ('c', "exited", None)]);
+        let gone = listed(&[('a', "running", acme), ('c', "exited", None)]);
+        let came =
+            listed(&[('a', "running", acme), ('b', "running", globex), ('c', "exited", None), ('d', "created", None)]);
+
+        assert_eq!(owners_of_changed(&before, &changed), HashSet::from([acme]));
+        assert_eq!(owners_of_changed(&before, &gone), HashSet::from([globex]));
+        assert_eq!(owners_of_changed(&before, &came), HashSet::from([None]));
+        assert!(owners_of_changed(&before, &before).is_empty());
+    }
+}
