@@ -1,8 +1,7 @@
 //! Muelle: one control panel for the machines and containers of a team's customers.
 //!
-//! Four modules as the user sees them: [`deployments`], [`provisioning`], [`storage`] and
-//! [`authentication`]; beside them [`jobs`] and [`events`], and [`platform`] that carries them on the
-//! server. Each slice has the same faces: `model` for both sides, `api` for what the browser may call,
+//! The modules as the user sees them: [`deployments`], [`storage`] and [`authentication`]; beside them
+//! [`jobs`] and [`events`], and [`platform`] that carries them on the server. Each slice has the same faces: `model` for both sides, `api` for what the browser may call,
 //! `ui` for pages, `server` for what runs only on the server.
 
 #![recursion_limit = "512"]

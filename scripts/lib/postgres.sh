@@ -53,7 +53,7 @@ postgres_answers() { "$(postgres_bin)/psql" --no-psqlrc -tAc 'select 1' "$(postg
 postgres_bin() {
   local newest
   newest=$(find /usr/lib/postgresql -maxdepth 3 -name initdb 2>/dev/null | sort -V | tail -n 1)
-  [ -n "$newest" ] || die "PostgreSQL is not installed; scripts/setup test installs it"
+  [ -n "$newest" ] || die "PostgreSQL is not installed; \`make test\` installs it"
   dirname "$newest"
 }
 

@@ -53,6 +53,9 @@ use tower_http::{
     timeout::RequestBodyTimeoutLayer,
 };
 
+/// How long writing a page may take.
+const PAGE_TIME: Duration = Duration::from_secs(10);
+
 /// How long open requests may take to end once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -195,12 +198,17 @@ fn page_routes() -> anyhow::Result<Vec<AxumRouteListing>> {
 pub fn router(state: State) -> anyhow::Result<Router> {
     let options = options(state.config.server.address);
     let routes = page_routes()?;
-    let app = Router::<LeptosOptions>::new()
-        .route("/api/fn/{*name}", any(server_function))
+    let pages = Router::<LeptosOptions>::new()
         .leptos_routes_with_context(&options, routes, || provide_request(None), {
             let options = options.clone();
             move || shell(options.clone())
         })
+        .route_layer(from_fn(async |request: Request, next: Next| {
+            in_time(PAGE_TIME, request, |request| next.clone().run(request)).await
+        }));
+    let app = Router::<LeptosOptions>::new()
+        .route("/api/fn/{*name}", any(server_function))
+        .merge(pages)
         .merge(forms::routes())
         .merge(rest::routes())
         .merge(health::routes())
@@ -294,11 +302,29 @@ async fn server_function(request: Request) -> Response {
 
 /// Renders the page that the request names, in reply to its form.
 pub async fn render(options: LeptosOptions, request: Request, answer: FormAnswer) -> Response {
-    let page = leptos_axum::render_app_to_stream_in_order_with_context(
+    let page = leptos_axum::render_app_async_with_context(
         move || provide_request(Some(answer.clone())),
         move || shell(options.clone()),
     );
-    page(request).await
+    in_time(PAGE_TIME, request, page).await
+}
+
+/// Has a page written, and once more when that takes longer than `limit`: the renderer now and then misses
+/// that what it waits for has come, and nobody shall wait for a page that never comes.
+async fn in_time<F: Future<Output = Response>>(
+    limit: Duration,
+    request: Request,
+    write: impl Fn(Request) -> F,
+) -> Response {
+    let (parts, _) = request.into_parts();
+    let asked = || Request::from_parts(parts.clone(), Body::empty());
+    match tokio::time::timeout(limit, write(asked())).await {
+        Ok(page) => page,
+        Err(_) => {
+            tracing::warn!(path = parts.uri.path(), "a page was not written in time and is begun again");
+            write(asked()).await
+        }
+    }
 }
 
 /// Files of the site; for the rest "no such thing", in the form that fits.
@@ -509,6 +535,26 @@ fn protect(state: &State, headers: &mut HeaderMap, nonce: &str, number: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_page_that_does_not_come_is_begun_again() {
+        let begun = std::sync::atomic::AtomicU32::new(0);
+        let write = |request: Request| {
+            let is_first = begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            async move {
+                if is_first {
+                    std::future::pending::<()>().await;
+                }
+                request.uri().path().to_owned().into_response()
+            }
+        };
+
+        let asked = Request::get("/machines").body(Body::empty()).expect("a request");
+        let page = in_time(Duration::from_millis(20), asked, write).await;
+
+        assert_eq!(to_bytes(page.into_body(), 100).await.expect("a body"), "/machines");
+        assert_eq!(begun.into_inner(), 2);
+    }
 
     #[test]
     fn a_redirect_never_leaves_and_never_tells_an_error() {

@@ -1,6 +1,6 @@
 //! What is kept: one common base, [`item`], and one file per stored thing.
 //!
-//! A new entity costs its file here, a migration and a word in [`items!`] below.
+//! A new entity costs its file here, a migration, a word in [`items!`] below and its texts; the README tells each step.
 
 pub mod item;
 

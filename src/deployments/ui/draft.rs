@@ -52,6 +52,8 @@ pub(super) struct Draft {
     pub env: RwSignal<Vec<Pair>>,
     pub ports: RwSignal<Vec<PortRow>>,
     pub mounts: RwSignal<Vec<MountRow>>,
+    /// The networks of the specification; the form shows the first, and a copy joins the others too.
+    joined: StoredValue<Vec<NetworkSpec>>,
     pub network: RwSignal<String>,
     pub aliases: RwSignal<String>,
     pub ipv4: RwSignal<String>,
@@ -152,6 +154,7 @@ impl Draft {
                     })
                     .collect(),
             ),
+            joined: StoredValue::new(spec.networks.clone()),
             network: RwSignal::new(
                 spec.network.clone().or_else(|| joined.map(|network| network.name.clone())).unwrap_or_default(),
             ),
@@ -281,11 +284,19 @@ impl Draft {
             Some(_) | None => policy,
         });
         let (aliases, ipv4) = (list(self.aliases), some(self.ipv4));
+        let mut joined = self.joined.get_value().into_iter();
+        let (first, further) = (joined.next(), joined.collect::<Vec<_>>());
         let (network, networks) = match some(self.network) {
-            Some(name) if !aliases.is_empty() || ipv4.is_some() => {
-                (None, vec![NetworkSpec { name, ipv4, ipv6: None, aliases }])
+            Some(name) => {
+                let ipv6 = first.filter(|first| first.name == name).and_then(|first| first.ipv6);
+                if aliases.is_empty() && ipv4.is_none() && ipv6.is_none() && further.is_empty() {
+                    (Some(name), Vec::new())
+                } else {
+                    let first = NetworkSpec { name, ipv4, ipv6, aliases };
+                    (None, std::iter::once(first).chain(further).collect())
+                }
             }
-            name => (name, Vec::new()),
+            None => (None, Vec::new()),
         };
         let spec = ContainerSpec {
             image: self.image.get().trim().to_owned(),
@@ -582,6 +593,17 @@ mod tests {
         let copied = owned(|| Draft::of(&spec).read(Locale::en).0);
 
         assert_eq!(copied.labels.keys().collect::<Vec<_>>(), ["muelle.customer", "team"]);
+    }
+
+    #[test]
+    fn a_copy_joins_every_network_with_its_addresses() {
+        let named = |name: &str| NetworkSpec { name: name.to_owned(), ..NetworkSpec::default() };
+        let networks = vec![NetworkSpec { ipv6: Some("fd00::5".to_owned()), ..named("front") }, named("back")];
+        let spec = ContainerSpec { networks: networks.clone(), ..ContainerSpec::default() };
+
+        let copied = owned(|| Draft::of(&spec).read(Locale::en).0);
+
+        assert_eq!((copied.network, copied.networks), (None, networks));
     }
 
     #[test]
