@@ -203,8 +203,10 @@ pub fn router(state: State) -> anyhow::Result<Router> {
             let options = options.clone();
             move || shell(options.clone())
         })
-        .route_layer(from_fn(async |request: Request, next: Next| {
-            in_time(PAGE_TIME, request, |request| next.clone().run(request)).await
+        // Server functions are among these routes too; they have a body and are called once.
+        .route_layer(from_fn(async |request: Request, next: Next| match *request.method() {
+            Method::GET => in_time(PAGE_TIME, request, |request| next.clone().run(request)).await,
+            _ => next.run(request).await,
         }));
     let app = Router::<LeptosOptions>::new()
         .route("/api/fn/{*name}", any(server_function))

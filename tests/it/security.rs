@@ -449,17 +449,16 @@ async fn an_unknown_name_takes_as_long_as_a_known_one() {
     let passwords = Passwords::new(Cost { memory_kib: 4 << 10, rounds: 2 });
     let hash = passwords.hash(PASSWORD, Locale::en).await.expect("hashed");
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for _ in 0..60 {
+    for _ in 0..200 {
         for (times, hash) in [(&mut known, Some(hash.as_str())), (&mut unknown, None)] {
             let began = Instant::now();
             passwords.verify("not the password", hash, Locale::en).await.expect("verified");
             times.push(began.elapsed());
         }
     }
-    known.sort_unstable();
-    unknown.sort_unstable();
-    // The fastest tenth: what a busy machine adds is in the others.
-    let (known, unknown) = (known[6].as_secs_f64(), unknown[6].as_secs_f64());
+    // The fastest of each: what a busy machine adds is in the others.
+    let least = |times: &[Duration]| times.iter().min().map_or(0.0, Duration::as_secs_f64);
+    let (known, unknown) = (least(&known), least(&unknown));
     assert!((known - unknown).abs() / known < 0.15, "{known} {unknown}");
 }
 
@@ -650,6 +649,8 @@ async fn no_secret_reaches_the_log() {
     let log =
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
     let _guard = tracing::subscriber::set_default(log);
+    // What other tests have found nobody listening to is asked again.
+    tracing::callsite::rebuild_interest_cache();
     let app = TestApp::start().await;
     let door = Door::of(&app.state);
 
