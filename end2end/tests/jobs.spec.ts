@@ -121,6 +121,7 @@ test('a page that is reloaded mid-way goes on', async ({ page, server, stalling 
   const title = `Pull ${stalling.image}`;
   await open(page, `/jobs/${id}`);
   await expectHalfDone(page.getByRole('main').getByRole('progressbar', { name: title, exact: true }));
+  await expect(output(page)).toContainText('Pulling from');
   const before = await output(page).innerText();
 
   await page.reload();
