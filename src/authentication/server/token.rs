@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
-    sync::{PoisonError, RwLock, RwLockReadGuard},
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -128,19 +128,26 @@ impl Keys {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn held_to_change(&self) -> RwLockWriteGuard<'_, Held> {
+        self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads the file again when it was changed, unless somebody has looked within `age`.
     fn look(&self, age: Duration) {
         if self.held().looked_at.elapsed() < age {
             return;
         }
-        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        held.looked_at = Instant::now();
+        // Others go on with the keys that are held while the file is read.
+        self.held_to_change().looked_at = Instant::now();
         let file = stamp(&self.path);
-        if file.is_none() || file == held.file {
+        if file.is_none() || file == self.held().file {
             return;
         }
         match read(&self.path) {
-            Ok(keys) if !keys.is_empty() => (held.keys, held.file) = (keys, file),
+            Ok(keys) if !keys.is_empty() => {
+                let mut held = self.held_to_change();
+                (held.keys, held.file) = (keys, file);
+            }
             Ok(_) => {}
             // Those that are held still serve; a file that is being mended is no reason to sign anybody out.
             Err(error) => tracing::warn!("the signing keys stay as they were: {error:#}"),

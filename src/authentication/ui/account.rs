@@ -1,6 +1,6 @@
 //! One's own account: the password, and where one is signed in.
 
-use super::fields::{PasswordField, Trouble, form_answer, label};
+use super::fields::{NewPassword, PasswordField, Trouble, form_answer, label};
 use crate::{
     authentication::{api::read_account, model::OwnLogin},
     i18n::{Locale, t, td_string, use_i18n},
@@ -57,19 +57,7 @@ pub fn AccountPage() -> impl IntoView {
                         problem=answer.problem("current")
                         autocomplete="current-password"
                     />
-                    <PasswordField
-                        name="password"
-                        label=label!(i18n, access.new_password)
-                        hint=label!(i18n, access.password_hint)
-                        problem=answer.problem("password")
-                        autocomplete="new-password"
-                    />
-                    <PasswordField
-                        name="password_again"
-                        label=label!(i18n, access.password_again)
-                        problem=answer.problem("password_again")
-                        autocomplete="new-password"
-                    />
+                    <NewPassword label=label!(i18n, access.new_password) answer=answer.clone() />
                     <div>
                         <button class="button button--primary">{t!(i18n, access.change_password)}</button>
                     </div>

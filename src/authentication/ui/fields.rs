@@ -152,6 +152,35 @@ pub fn PasswordField(
     }
 }
 
+/// A new password, and the same once more.
+#[component]
+pub fn NewPassword(
+    /// What stands above the first.
+    #[prop(into)]
+    label: Signal<String>,
+    /// The answer that the page's form got.
+    answer: FormAnswer,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let again = Signal::derive(move || t_string!(i18n, access.password_again).to_owned());
+    let hint = Signal::derive(move || t_string!(i18n, access.password_hint).to_owned());
+    view! {
+        <PasswordField
+            name="password"
+            label
+            hint
+            problem=answer.problem("password")
+            autocomplete="new-password"
+        />
+        <PasswordField
+            name="password_again"
+            label=again
+            problem=answer.problem("password_again")
+            autocomplete="new-password"
+        />
+    }
+}
+
 /// The name and sign of the house, above what the page is for.
 #[component]
 pub fn Brand() -> impl IntoView {

@@ -1,6 +1,6 @@
 //! The page behind the one-time link of the first start.
 
-use super::fields::{Brand, PasswordField, TextField, Trouble, form_answer, label};
+use super::fields::{Brand, NewPassword, TextField, Trouble, form_answer, label};
 use crate::{
     i18n::{t, t_string, use_i18n},
     ui::DocumentTitle,
@@ -44,19 +44,7 @@ pub fn SetupPage() -> impl IntoView {
                     problem=answer.problem("email")
                     autocomplete="email"
                 />
-                <PasswordField
-                    name="password"
-                    label=label!(i18n, access.password)
-                    hint=label!(i18n, access.password_hint)
-                    problem=answer.problem("password")
-                    autocomplete="new-password"
-                />
-                <PasswordField
-                    name="password_again"
-                    label=label!(i18n, access.password_again)
-                    problem=answer.problem("password_again")
-                    autocomplete="new-password"
-                />
+                <NewPassword label=label!(i18n, access.password) answer=answer.clone() />
                 <button class="button button--primary">{t!(i18n, access.setup_button)}</button>
             </form>
         </main>
