@@ -15,15 +15,19 @@ RUN make release
 
 FROM ${BASE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates \
+ && apt-get install -y --no-install-recommends bubblewrap ca-certificates openssh-client python3-venv \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin muelle \
  && install -d -m 0700 -o muelle -g muelle /data
+COPY scripts/lib/ansible.txt /opt/ansible.txt
+RUN python3 -m venv /opt/ansible \
+ && /opt/ansible/bin/pip install --no-cache-dir --disable-pip-version-check --requirement /opt/ansible.txt
 COPY --from=build /source/dist/ /opt/muelle/
 ENV PATH=/opt/muelle:$PATH \
     LEPTOS_SITE_ROOT=/opt/muelle/site \
     LEPTOS_HASH_FILES=true \
     MUELLE_DATA__DIR=/data \
+    MUELLE_PROVISIONING__ANSIBLE=/opt/ansible/bin \
     MUELLE_SERVER__ADDRESS=0.0.0.0:3000 \
     MUELLE_TLS__MODE=self-signed
 USER muelle

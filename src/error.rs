@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// What every fallible function of ours returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The service that is Muelle itself, as the browser sees it.
+const SERVER: &str = "server";
+
 /// A sentence to somebody who can do something about it.
 ///
 /// On the wire it is `{"code": "...", ...}` with the case in `snake_case`; over REST it is wrapped as
@@ -57,7 +60,7 @@ pub enum Error {
     /// A service that we need does not answer: start it (503).
     #[error("{service} is unavailable: {message}")]
     Unavailable {
-        /// Which service: `database`, `engine`, `ansible`.
+        /// Which service: `database`, `engine`, `ansible`; `server` when the browser cannot reach Muelle itself.
         service: String,
         /// What was tried and what came back.
         message: String,
@@ -155,6 +158,8 @@ impl Error {
                 _ => td_string!(locale, errors.invalid).to_owned(),
             },
             Self::Conflict { message } | Self::Busy { message, .. } => message.clone(),
+            // What the browser says of a server out of its reach helps nobody.
+            Self::Unavailable { service, .. } if service == SERVER => td_string!(locale, errors.server_away).to_owned(),
             Self::Unavailable { message, .. } => message.clone(),
             Self::Internal { request } => {
                 td_string!(locale, errors.internal, request = request.clone())
@@ -168,7 +173,7 @@ impl FromServerFnError for Error {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
-            ServerFnErrorErr::Request(message) => Self::unavailable("server", message),
+            ServerFnErrorErr::Request(message) => Self::unavailable(SERVER, message),
             ServerFnErrorErr::Args(message)
             | ServerFnErrorErr::MissingArg(message)
             | ServerFnErrorErr::Deserialization(message) => Self::invalid("", message),
@@ -189,5 +194,19 @@ impl From<anyhow::Error> for Error {
                 Self::Internal { request }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_out_of_reach_is_told_in_our_words_and_a_service_in_its_own() {
+        let away = Error::from_server_fn_error(ServerFnErrorErr::Request("TypeError: Failed to fetch".to_owned()));
+
+        assert!(away.message(Locale::en).starts_with("Muelle does not answer."));
+        assert!(away.message(Locale::es).starts_with("Muelle no responde."));
+        assert_eq!(Error::unavailable("engine", "It is away.").message(Locale::en), "It is away.");
     }
 }

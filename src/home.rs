@@ -9,7 +9,11 @@ use crate::{
     id::Id,
     jobs::{
         model::{Job, JobState},
-        ui::JobBadge,
+        ui::{JobBadge, page_of},
+    },
+    provisioning::{
+        model::{Run, RunState},
+        ui::{RunBadge, short, state_word},
     },
     storage::{entries, entry},
     time::Timestamp,
@@ -34,6 +38,8 @@ pub struct Overview {
     pub records: Vec<(String, u64)>,
     /// The last jobs.
     pub jobs: Vec<Job>,
+    /// The last runs.
+    pub runs: Vec<Run>,
     /// The last changes of records; `None` for people who may not see the audit trail.
     pub changes: Option<Vec<LastChange>>,
 }
@@ -90,6 +96,30 @@ pub enum Attention {
         /// Why.
         reason: Option<String>,
     },
+    /// A disk is nearly full.
+    LowDisk {
+        /// The engine whose data it holds; `None` for our own data.
+        engine: Option<String>,
+        /// The folder.
+        path: String,
+        /// Bytes left.
+        free: i64,
+        /// Bytes in all.
+        total: i64,
+    },
+    /// A run ended badly within the last day.
+    Run {
+        /// The run.
+        id: Id<Job>,
+        /// The playbook's name then.
+        playbook: String,
+        /// How it ended.
+        state: RunState,
+        /// When.
+        at: Timestamp,
+        /// Why, or where.
+        reason: Option<String>,
+    },
     /// Playbooks cannot be run.
     AnsibleAway {
         /// How to get it.
@@ -141,17 +171,22 @@ pub async fn overview() -> Result<Overview> {
 mod server {
     use super::{Attention, LastChange, Overview, Part, Trouble};
     use crate::{
-        authentication::server::{Context, Proof, Reading},
+        authentication::server::{Context, Proof, Reading, Scope},
         deployments::{
-            model::{Container, ContainerState, EngineState, Health},
+            model::{Container, ContainerState, EngineState, EngineStatus, Health},
             server::lists,
         },
         error::Result,
         i18n::td_string,
-        jobs::{api::JobQuery, model::JobState, server::store as jobs},
+        jobs::{api::JobQuery, model::JobState, server::store as jobs, ui::is_run},
         platform::{
             db::sql,
+            disk::Room,
             health::{self, Status},
+        },
+        provisioning::{
+            model::{Run, RunQuery, RunState},
+            server::store as runs,
         },
         storage::{
             entries,
@@ -161,14 +196,20 @@ mod server {
     };
     use std::{
         collections::{BTreeMap, BTreeSet},
+        path::Path,
         time::{Duration, Instant},
     };
     use tokio::sync::Mutex;
 
     /// How long a failed job needs attention.
     const FRESH: Duration = Duration::from_secs(24 * 3600);
+    /// The ends of a run that somebody should know of.
+    const ENDED_BADLY: [RunState; 5] =
+        [RunState::Failed, RunState::Unreachable, RunState::SyntaxError, RunState::TimedOut, RunState::Lost];
     /// Entries of each list.
     const FEW: u32 = 6;
+    /// How long the look at the disks may take.
+    const DISK_PATIENCE: Duration = Duration::from_secs(1);
     /// How long what was found out about database and Ansible is good for; asking Ansible takes a second.
     const STATUS_HOLDS: Duration = Duration::from_secs(60);
 
@@ -185,20 +226,32 @@ mod server {
                 attention.extend(listing.items.iter().filter_map(|container| wants_attention(&engine.name, container)));
             }
         }
+        if permit.scope() == Scope::Platform {
+            attention.extend(low_disks(context, &engines).await);
+        }
         let job_permit = context.permit::<Reading>("job")?;
         let oldest = Timestamp::now() - FRESH;
         for ended_badly in [JobState::Failed, JobState::Lost] {
             let query = JobQuery { state: Some(ended_badly), per_page: FEW, ..JobQuery::default() };
             let page = jobs::list(state, &job_permit, &query).await?;
-            attention.extend(page.items.into_iter().filter_map(|job| {
+            // A run is told as such, below.
+            attention.extend(page.items.into_iter().filter(|job| !is_run(&job.kind)).filter_map(|job| {
                 let at = job.finished_at.filter(|at| *at > oldest)?;
                 let reason = job.outcome.as_ref().and_then(|it| it["error"]["message"].as_str().map(str::to_owned));
                 Some(Attention::Job { id: job.id, title: job.title, state: job.state, at, reason })
             }));
         }
+        let run_permit = context.permit::<Reading>("run")?;
+        for ended_badly in ENDED_BADLY {
+            let query =
+                RunQuery { state: Some(ended_badly), since: Some(oldest), per_page: FEW, ..RunQuery::default() };
+            let page = runs::list(state, &run_permit, &query).await?;
+            attention.extend(page.items.into_iter().map(failed_run));
+        }
+        let last_runs = RunQuery { per_page: FEW, ..RunQuery::default() };
         let status = status(context).await;
         let ansible = state.ansible.look();
-        let missing = || td_string!(context.locale, work.home.ansible_hint).to_owned();
+        let missing = || td_string!(context.locale, ansible.hint).to_owned();
         let hint = ansible.is_missing.then(missing);
         if ansible.is_missing {
             attention.push(Attention::AnsibleAway { hint: hint.clone() });
@@ -223,8 +276,40 @@ mod server {
             },
             records: records(context).await?,
             jobs: jobs::list(state, &job_permit, &query).await?.items,
+            runs: runs::list(state, &run_permit, &last_runs).await?.items,
             changes: changes(context).await?,
         })
+    }
+
+    /// The disks of our data folder and of the engines of this machine that are nearly full, each once.
+    async fn low_disks(context: &Context, engines: &[EngineStatus]) -> Vec<Attention> {
+        let own = (None, context.state.config.data.dir.display().to_string());
+        let of_engines = engines.iter().filter(|engine| engine.address.starts_with("unix:")).filter_map(|engine| {
+            let root = engine.info.as_ref().map(|info| info.root_dir.clone())?;
+            (!root.is_empty()).then(|| (Some(engine.name.clone()), root))
+        });
+        let places: Vec<(Option<String>, String)> = std::iter::once(own).chain(of_engines).collect();
+        // A file system that hangs, such as one over the network, hangs the look at it.
+        let look = tokio::task::spawn_blocking(move || {
+            let mut seen = BTreeSet::new();
+            let mut low = Vec::new();
+            for (engine, path) in places {
+                let Some(room) = Room::around(Path::new(&path)) else { continue };
+                if seen.insert(room.device) && room.is_low() {
+                    let bytes = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+                    low.push(Attention::LowDisk { engine, path, free: bytes(room.free), total: bytes(room.total) });
+                }
+            }
+            low
+        });
+        tokio::time::timeout(DISK_PATIENCE, look).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn failed_run(run: Run) -> Attention {
+        let bad: Vec<&str> = run.recap.iter().filter(|it| it.is_bad()).map(|it| it.host.as_str()).take(5).collect();
+        let reason = run.reason.or_else(|| (!bad.is_empty()).then(|| bad.join(", ")));
+        let at = run.finished_at.unwrap_or(run.created_at);
+        Attention::Run { id: run.id, playbook: run.playbook_name, state: run.state, at, reason }
     }
 
     fn wants_attention(engine: &str, container: &Container) -> Option<Attention> {
@@ -373,6 +458,7 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
     let ansible = Memo::new(move |_| all.with(|all| all.ansible.clone()));
     let records = Memo::new(move |_| all.with(|all| all.records.clone()));
     let jobs = Memo::new(move |_| all.with(|all| all.jobs.clone()));
+    let runs = Memo::new(move |_| all.with(|all| all.runs.clone()));
     let changes = Memo::new(move |_| all.with(|all| all.changes.clone()));
     view! {
         <Head count=Signal::derive(move || Some(attention.with(Vec::len))) />
@@ -441,6 +527,13 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
                 </div>
             </Panel>
             <Panel
+                title=Signal::derive(move || t_string!(i18n, run_page.home.last).to_owned())
+                end=ViewFn::from(move || view! { <a class="link" href="/runs">{t!(i18n, run_page.home.all)}</a> })
+            >
+                <LastRuns runs />
+            </Panel>
+            <crate::provisioning::ui::schedule::NextSchedules />
+            <Panel
                 title=Signal::derive(move || t_string!(i18n, work.home.last_jobs).to_owned())
                 end=ViewFn::from(move || view! { <a class="link" href="/jobs">{t!(i18n, work.drawer.all)}</a> })
             >
@@ -472,19 +565,27 @@ fn UpBadge(is_up: Signal<bool>) -> impl IntoView {
 fn Wanting(it: Attention) -> impl IntoView {
     let i18n = use_i18n();
     let tone = match &it {
-        Attention::AnsibleAway { .. } => Tone::Warn,
+        Attention::AnsibleAway { .. } | Attention::LowDisk { .. } => Tone::Warn,
         Attention::Container { trouble: Trouble::Restarting, .. } => Tone::Warn,
-        Attention::EngineAway { .. } | Attention::Container { .. } | Attention::Job { .. } => Tone::Bad,
+        Attention::EngineAway { .. } | Attention::Container { .. } | Attention::Job { .. } | Attention::Run { .. } => {
+            Tone::Bad
+        }
     };
     let href = match &it {
         Attention::EngineAway { .. } => Some("/containers".to_owned()),
         Attention::Container { id, .. } => Some(format!("/containers/{id}")),
         Attention::Job { id, .. } => Some(format!("/jobs/{id}")),
-        Attention::AnsibleAway { .. } => None,
+        Attention::Run { id, .. } => Some(format!("/runs/{id}")),
+        // What nothing uses takes most of the room of an engine.
+        Attention::LowDisk { engine: Some(_), .. } => Some("/images?use=unused".to_owned()),
+        Attention::LowDisk { engine: None, .. } | Attention::AnsibleAway { .. } => None,
     };
     let at = match &it {
-        Attention::Job { at, .. } => Some(*at),
-        Attention::EngineAway { .. } | Attention::Container { .. } | Attention::AnsibleAway { .. } => None,
+        Attention::Job { at, .. } | Attention::Run { at, .. } => Some(*at),
+        Attention::EngineAway { .. }
+        | Attention::Container { .. }
+        | Attention::LowDisk { .. }
+        | Attention::AnsibleAway { .. } => None,
     };
     let it = StoredValue::new(it);
     let title = Signal::derive(move || it.with_value(|it| attention_title(it, i18n.get_locale())));
@@ -494,7 +595,11 @@ fn Wanting(it: Attention) -> impl IntoView {
                 Some(problem.clone().unwrap_or_else(|| t_string!(i18n, work.home.away_usual).to_owned()))
             }
             Attention::Container { engine, image, .. } => Some(format!("{engine} · {image}")),
-            Attention::Job { reason, .. } => reason.clone(),
+            Attention::Job { reason, .. } | Attention::Run { reason, .. } => reason.clone(),
+            Attention::LowDisk { path, free, total, .. } => {
+                let (free, total) = (bytes(*free, i18n.get_locale()), bytes(*total, i18n.get_locale()));
+                Some(t_string!(i18n, work.home.disk_left, path = path.clone(), free = free, total = total))
+            }
             Attention::AnsibleAway { hint } => hint.clone(),
         })
     };
@@ -527,6 +632,22 @@ fn attention_title(it: &Attention, locale: Locale) -> String {
             td_string!(locale, work.home.job_lost, title = title.clone())
         }
         Attention::Job { title, .. } => td_string!(locale, work.home.job_failed, title = title.clone()),
+        Attention::Run { playbook, state, .. } => {
+            let playbook = playbook.clone();
+            match state {
+                RunState::Failed => td_string!(locale, run_page.home.failed, playbook = playbook),
+                RunState::Unreachable => td_string!(locale, run_page.home.unreachable, playbook = playbook),
+                RunState::Lost => td_string!(locale, run_page.home.lost, playbook = playbook),
+                other => {
+                    let state = state_word(locale, *other).to_lowercase();
+                    td_string!(locale, run_page.home.other, playbook = playbook, state = state)
+                }
+            }
+        }
+        Attention::LowDisk { engine: Some(name), .. } => {
+            td_string!(locale, work.home.disk_of_engine, name = name.clone())
+        }
+        Attention::LowDisk { engine: None, .. } => td_string!(locale, work.home.disk_of_data).to_owned(),
         Attention::AnsibleAway { .. } => td_string!(locale, work.home.ansible_away).to_owned(),
     }
 }
@@ -618,9 +739,26 @@ fn LastJobs(jobs: Memo<Vec<Job>>) -> impl IntoView {
         <ul class="home__list">
             {move || jobs.get().into_iter().map(|job| view! {
                 <li>
-                    <a class="truncate" href=format!("/jobs/{}", job.id)>{job.title}</a>
+                    <a class="truncate" href=page_of(&job)>{job.title.clone()}</a>
                     <span class="faint"><Ago at=job.created_at /></span>
                     <JobBadge state=Signal::stored(job.state) />
+                </li>
+            }).collect_view()}
+        </ul>
+    }
+}
+
+#[component]
+fn LastRuns(runs: Memo<Vec<Run>>) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
+        {move || runs.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, run_page.home.none)}</p> })}
+        <ul class="home__list">
+            {move || runs.get().into_iter().map(|run| view! {
+                <li>
+                    <a class="truncate" href=format!("/runs/{}", run.id)>{run.playbook_name}</a>
+                    <span class="faint"><Ago at=run.created_at /></span>
+                    <RunBadge state=Signal::stored(run.state) />
                 </li>
             }).collect_view()}
         </ul>
@@ -640,11 +778,14 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
                     "container" => td_string!(locale, work.home.kind.container).to_owned(),
                     "image" => td_string!(locale, work.home.kind.image).to_owned(),
                     "job" => td_string!(locale, work.home.kind.job).to_owned(),
+                    "run" => td_string!(locale, run_page.one).to_owned(),
                     other => kind.map_or_else(|| other.to_owned(), |kind| (kind.one)(locale).to_owned()),
                 };
                 let done = done_word(&change.action, locale);
-                // What is no record goes by its own name.
-                let name = if kind.is_some() { change.name } else { Some(change.record.clone()) };
+                // What is no record goes by its own name, and a run by its number.
+                let name = if change.kind == "run" {
+                    change.record.parse().ok().map(short)
+                } else if kind.is_some() { change.name } else { Some(change.record.clone()) };
                 let text = match name {
                     Some(name) => format!("{what} {name}: {done}"),
                     None => format!("{what}: {done}"),
@@ -653,6 +794,7 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
                     <li>
                         {match kind {
                             Some(kind) => view! { <a class="truncate" href=format!("/{}/{}", kind.plural, change.record)>{text}</a> }.into_any(),
+                            None if change.kind == "run" => view! { <a class="truncate" href=format!("/runs/{}", change.record)>{text}</a> }.into_any(),
                             None => view! { <span class="truncate">{text}</span> }.into_any(),
                         }}
                         <span class="faint">{change.person_name} " · " <Ago at=change.at /></span>

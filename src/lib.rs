@@ -1,6 +1,6 @@
 //! Muelle: one control panel for the machines and containers of a team's customers.
 //!
-//! The modules as the user sees them: [`deployments`], [`storage`] and [`authentication`]; beside them
+//! The modules as the user sees them: [`deployments`], [`provisioning`], [`storage`] and [`authentication`]; beside them
 //! [`jobs`] and [`events`], and [`platform`] that carries them on the server. Each slice has the same faces: `model` for both sides, `api` for what the browser may call,
 //! `ui` for pages, `server` for what runs only on the server.
 
@@ -17,6 +17,7 @@ pub mod id;
 pub mod jobs;
 #[cfg(feature = "ssr")]
 pub mod platform;
+pub mod provisioning;
 pub mod storage;
 pub mod time;
 pub mod ui;

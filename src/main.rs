@@ -10,9 +10,11 @@ use muelle::{
     error::Error,
     i18n::Locale,
     platform::{config::Config, health, serve, state::State, telemetry},
+    provisioning::server::{seal, supervisor},
 };
 use std::{
     io::{IsTerminal as _, Read as _},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -32,9 +34,15 @@ enum Command {
     Migrate,
     /// Asks whether a server answers at the configured address.
     Healthcheck,
-    /// Manages the keys that sign tokens.
+    /// Manages the keys that sign tokens and seal secrets.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Holds one run of a playbook; the server starts it.
+    #[command(hide = true)]
+    RunSupervisor {
+        /// The private folder of the run.
+        folder: PathBuf,
+    },
     /// Manages users where nobody can sign in.
     #[command(subcommand)]
     Admin(Admin),
@@ -42,8 +50,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum KeysCommand {
-    /// Makes a new key. The one before it opens what it has signed until the next is made: where a key was
-    /// seen by others, run it twice, and browsers sign in again.
+    /// Makes new keys. The signing key before it opens what it has signed until the next is made: where a key was
+    /// seen by others, run it twice, and browsers sign in again. Every secret is sealed anew under the new master
+    /// key, and the old one is removed.
     Rotate,
 }
 
@@ -111,19 +120,29 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // It is told everything by the server, and has nothing to do with the configuration.
+    if let Some(Command::RunSupervisor { folder }) = arguments.command {
+        return supervisor::run(&folder).await;
+    }
     let config = Config::load()?;
     telemetry::start(&config.log.filter, config.log.format == "json");
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::serve(State::start(config).await?).await,
         Command::Migrate => State::start(config).await.map(drop),
+        Command::RunSupervisor { folder } => supervisor::run(&folder).await,
         Command::Healthcheck => health::ask(&config).await,
-        Command::Keys(KeysCommand::Rotate) => {
-            Keys::rotate(&config.data.dir)?;
-            println!("New tokens are signed with a new key; running servers use it within seconds.");
-            Ok(())
-        }
+        Command::Keys(KeysCommand::Rotate) => rotate(config).await,
         Command::Admin(command) => administer(config, command).await,
     }
+}
+
+async fn rotate(config: Config) -> anyhow::Result<()> {
+    Keys::rotate(&config.data.dir)?;
+    println!("New tokens are signed with a new key; running servers use it within seconds.");
+    let state = State::start(config).await?;
+    let count = seal::rotate(&state.config.data.dir, &state.db, seal::PAUSE).await?;
+    println!("A new master key seals {count} secrets; the old one is gone. Back up {} now.", seal::FILE);
+    Ok(())
 }
 
 async fn administer(config: Config, command: Admin) -> anyhow::Result<()> {

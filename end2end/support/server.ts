@@ -45,6 +45,7 @@ export class Server {
       MUELLE_ENGINE__ADDRESS: options.engine,
       LEPTOS_SITE_ROOT: site,
       LEPTOS_HASH_FILES: 'true',
+      MUELLE_PROVISIONING__ANSIBLE: process.env.MUELLE_TEST_ANSIBLE ?? '',
       ...options.environment,
     });
     try {

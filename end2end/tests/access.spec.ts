@@ -274,13 +274,14 @@ test('the command palette leads to a page from the keyboard', async ({ page }) =
 
   await page.keyboard.press('Control+k');
   await palette.getByRole('combobox').fill('play');
-  await expect(palette.getByRole('option')).toHaveText(['Playbooks', 'New playbook']);
+  await expect(palette.getByRole('option')).toHaveText(['Playbooks', 'Run a playbook', 'New playbook']);
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/playbooks$/);
   await expect(palette).toBeHidden();
 
   await page.keyboard.press('Control+k');
   await palette.getByRole('combobox').fill('play');
+  await page.keyboard.press('ArrowDown');
   await page.keyboard.press('ArrowDown');
   await page.keyboard.press('Enter');
   await expect(page).toHaveURL(/\/playbooks\/new$/);

@@ -14,9 +14,9 @@ async function open(page: Page, path: string): Promise<void> {
 
 const row = (page: Page, name: string) => page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
 
-/** Runs a container as a colleague would, in another terminal, for the customer of the person. */
+/** Runs a container as a colleague would, in another terminal. It ends at once when it is told to. */
 async function outside(docker: (...args: string[]) => Promise<string>, name: string, ...args: string[]): Promise<string> {
-  return docker('run', '--detach', '--name', name, ...args, image, 'sh', '-c', 'while true; do echo tick; sleep 1; done');
+  return docker('run', '--detach', '--stop-signal', 'KILL', '--name', name, ...args, image, 'sh', '-c', 'while true; do echo tick; sleep 1; done');
 }
 
 test.describe('staff', () => {
@@ -120,12 +120,62 @@ test.describe('staff', () => {
     await page.getByLabel('Filter by name, image, label').fill('nothing like it');
     await expect(page.getByText('Nothing matches.')).toBeVisible();
     await page.getByRole('button', { name: 'Clear the filters' }).first().click();
-    await page.getByRole('button', { name: 'Created' }).click();
+    await page.getByRole('link', { name: 'Created', exact: true }).click();
     await expect(page).toHaveURL(/sort=created/);
+    await expect(page.getByRole('columnheader', { name: 'Created' })).toHaveAttribute('aria-sort', 'ascending');
+    await page.getByRole('link', { name: 'Created', exact: true }).click();
+    await expect(page).toHaveURL(/sort=-created/);
+    await page.goBack();
+    await expect(page.getByRole('columnheader', { name: 'Created' })).toHaveAttribute('aria-sort', 'ascending');
 
     await open(page, '/containers?q=beta');
     await expect(row(page, 'beta')).toBeVisible();
     await expect(row(page, 'alpha')).toBeHidden();
+  });
+
+  test('columns are chosen and stay so', async ({ page, docker }) => {
+    await outside(docker, 'columned');
+    await open(page, '/containers');
+    await expect(page.getByRole('columnheader', { name: 'Command' })).toHaveCount(0);
+
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByLabel('Command', { exact: true }).check();
+    await page.getByLabel('Ports', { exact: true }).uncheck();
+    await page.keyboard.press('Escape');
+    await expect(row(page, 'columned').getByText(/echo tick/)).toBeVisible();
+
+    await page.reload();
+    await ready(page);
+    await expect(page.getByRole('columnheader', { name: 'Command' })).toBeVisible();
+    await expect(page.getByRole('columnheader', { name: 'Ports' })).toHaveCount(0);
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByRole('button', { name: 'As at the start' }).click();
+    await expect(page.getByRole('columnheader', { name: 'Ports' })).toBeVisible();
+  });
+
+  test('more containers than fit are turned through, page by page', async ({ page, docker }) => {
+    for (let number = 10; number < 36; number++) await docker('create', '--name', `many-${number}`, image);
+    await open(page, '/containers?size=25');
+
+    await expect(page.getByText('1–25 of 26')).toBeVisible();
+    await page.getByRole('link', { name: 'Next page' }).click();
+    await expect(page).toHaveURL(/page=2/);
+    await expect(row(page, 'many-35')).toBeVisible();
+    await page.getByLabel('Rows on a page').selectOption('50');
+    await expect(page.getByText('1–26 of 26')).toBeVisible();
+    await expect(page).toHaveURL(/\/containers$/);
+  });
+
+  test('a page that cannot reach the server says so under its own heading', async ({ page, docker, guard }) => {
+    guard.expects(/ERR_FAILED/);
+    await outside(docker, 'unreached');
+    await open(page, '/containers');
+
+    await page.route('**/api/fn/**', (route) => route.abort());
+    await row(page, 'unreached').getByRole('link', { name: 'unreached', exact: true }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    await expect(page.getByText(/Muelle does not answer\./)).toBeVisible();
+    await expectAccessible(page);
   });
 
   test('the form shows the command, refuses what is wrong at its field, and runs with progress', async ({ page, docker }) => {
@@ -159,9 +209,34 @@ test.describe('staff', () => {
     expect(await docker('inspect', '--format', '{{.HostConfig.Memory}}', 'from-form')).toBe(String(64 * 1024 * 1024));
   });
 
+  test('a copy keeps what was asked of mounts, and joins a further network', async ({ page, docker }) => {
+    await docker('network', 'create', 'behind');
+    await outside(docker, 'original', '--tmpfs', '/cache:size=16m,mode=1770');
+    await open(page, '/containers/new?from=original');
+
+    await page.getByLabel(/^Name/).first().fill('a-copy');
+    await page.getByRole('button', { name: 'Add network' }).click();
+    await page.getByRole('textbox', { name: 'Network', exact: true }).last().fill('behind');
+    const command = page.getByRole('complementary', { name: 'What it means' });
+    await expect(command).toContainText('tmpfs-size=16777216');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+
+    await page.getByRole('dialog').getByRole('link', { name: 'To the container', exact: true }).click();
+    await expect(page.getByRole('heading', { level: 1, name: 'a-copy' })).toBeVisible();
+    const networks = await docker('inspect', '--format', '{{range $name, $it := .NetworkSettings.Networks}}{{$name}} {{end}}', 'a-copy');
+    expect(networks.split(' ').filter(Boolean).sort()).toEqual(['behind', 'bridge']);
+    expect(await docker('inspect', '--format', '{{json .HostConfig.Mounts}}', 'a-copy')).toContain('"SizeBytes":16777216');
+
+    await page.getByRole('link', { name: 'Inspect' }).click();
+    const tree = page.getByRole('region', { name: 'Inspect' }).last();
+    await expect(tree.getByText('NetworkMode')).toBeVisible();
+    await tree.getByText('HostConfig', { exact: true }).click();
+    await expect(tree.getByText('NetworkMode')).toBeHidden();
+  });
+
   test('a log is followed, waits while somebody reads, and is searched by the server', async ({ page, docker }) => {
     await docker(
-      'run', '--detach', '--name', 'talker', image, 'sh', '-c',
+      'run', '--detach', '--stop-signal', 'KILL', '--name', 'talker', image, 'sh', '-c',
       'for i in $(seq 300); do echo "line $i"; done; printf "\\033[31mred words\\033[0m\\n"; while true; do sleep 1; echo later; done',
     );
     await open(page, '/containers');

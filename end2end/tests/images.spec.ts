@@ -75,6 +75,30 @@ test('dangling images are pruned and the freed bytes told', async ({ page, docke
   await expect(dialog.getByText(/Removed 1, .* freed/)).toBeVisible();
 });
 
+test('the list is sorted, its columns are chosen, and its address keeps the order', async ({ page, docker }) => {
+  await docker('tag', image, 'story/second-name:1');
+  try {
+    await open(page, '/images');
+    await page.getByRole('link', { name: 'Size', exact: true }).click();
+    await expect(page).toHaveURL(/sort=size$/);
+    await page.reload();
+    await ready(page);
+    await expect(page.getByRole('columnheader', { name: 'Size' })).toHaveAttribute('aria-sort', 'ascending');
+
+    await page.getByRole('button', { name: 'Columns' }).click();
+    await page.getByLabel('Names', { exact: true }).check();
+    await page.keyboard.press('Escape');
+    await expect(page.getByRole('cell', { name: /story\/second-name:1/ }).last()).toBeVisible();
+    await expectAccessible(page);
+
+    await page.getByRole('button', { name: 'Export', exact: true }).click();
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+    expect(download.suggestedFilename()).toBe('images.csv');
+  } finally {
+    await docker('rmi', 'story/second-name:1');
+  }
+});
+
 for (const colorScheme of ['light', 'dark'] as const) {
   test.describe(colorScheme, () => {
     test.use({ colorScheme });

@@ -198,6 +198,32 @@ test('the list is filtered by state, and its address keeps that', async ({ page,
   await expect(page.getByText(/not found|unknown/).first()).toBeVisible();
 });
 
+test('the list is sorted and exported as it is filtered', async ({ page, server, stalling }) => {
+  const [early, late] = ['aaa', 'zzz'].map((tag) => stalling.image.replace(/:1$/, `:${tag}-never-there`));
+  for (const missing of [late!, early!]) {
+    const job = await pull(server, 'staff', missing);
+    await expect.poll(() => stateOf(server, job)).toBe('failed');
+  }
+  const port = stalling.image.split('/')[0]!.split(':')[1]!;
+  await open(page, `/jobs?q=${port}`);
+  await expect(page.getByRole('row').nth(1)).toContainText('aaa');
+
+  await page.getByRole('link', { name: 'What', exact: true }).click();
+  await expect(page.getByRole('columnheader', { name: 'What' })).toHaveAttribute('aria-sort', 'ascending');
+  await page.getByRole('link', { name: 'What', exact: true }).click();
+  await expect(page).toHaveURL(/sort=-title/);
+  await expect(page.getByRole('row').nth(1)).toContainText('zzz');
+
+  await page.getByRole('button', { name: 'Export', exact: true }).click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'CSV' }).click()]);
+  let text = '';
+  for await (const part of await download.createReadStream()) text += String(part);
+  const lines = text.trim().split('\r\n');
+  expect(lines[0]).toMatch(/^id,customer,kind,title,state/);
+  expect(lines).toHaveLength(3);
+  expect(lines[1]).toContain('zzz');
+});
+
 test.describe('a viewer', () => {
   test.use({ as: 'viewer' });
 

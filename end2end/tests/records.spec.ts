@@ -310,6 +310,26 @@ test('a host picks its machines by name and by keyboard', async ({ page, server 
   await expect(page.getByRole('heading', { level: 1, name: 'pick-b' })).toBeVisible();
 });
 
+test('a list of choices opens by typing and never offers what does not fit', async ({ page, server }) => {
+  for (const name of ['swift-a', 'swift-b', 'slow-c']) await keep(server, 'admin', 'machines', { name, type: 'remote' });
+  await open(page, '/hosts/new');
+  const picker = page.getByRole('combobox', { name: 'Machines' });
+  const list = page.getByRole('listbox', { name: 'Machines' });
+
+  await page.getByLabel('Name', { exact: true }).press('Tab');
+  await expect(picker).toBeFocused();
+  await expect(list).toBeHidden();
+  await picker.press('ArrowDown');
+  await expect(list.getByRole('option', { name: 'slow-c' })).toBeVisible();
+
+  // From here on the server's answer never comes.
+  await page.route('**/api/fn/**', () => {});
+  await picker.pressSequentially('swift');
+  await expect(list.getByRole('option')).toHaveText(['swift-a', 'swift-b']);
+  await picker.press('Enter');
+  await expect(page.getByRole('button', { name: 'Take out swift-a' })).toBeVisible();
+});
+
 test('a change made elsewhere shows without a reload', async ({ page, server }) => {
   await open(page, '/machines?search=elsewhere');
   await expect(page.getByText('Nothing matches.')).toBeVisible();

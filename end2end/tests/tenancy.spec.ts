@@ -57,6 +57,27 @@ test('another customer finds nothing in any list, by search or on the first page
   }
 });
 
+test.describe('staff', () => {
+  test.use({ as: 'staff' });
+
+  test('chooses whose things the lists show, and the choice goes along', async ({ page, server, docker }) => {
+    const [acme, globex] = [await customer(server, 'admin'), await customer(server, 'stranger')];
+    for (const [name, id] of [['acme-boat', acme], ['globex-boat', globex]] as const) {
+      await docker('run', '--detach', '--name', name, '--label', `muelle.customer=${id}`, image, 'sleep', '600');
+    }
+    await open(page, '/containers');
+    await expect(row(page, 'globex-boat')).toBeVisible();
+
+    await page.getByLabel('Customer whose things are shown').selectOption({ label: 'Acme' });
+    await expect(row(page, 'globex-boat')).toBeHidden();
+    await expect(row(page, 'acme-boat')).toBeVisible();
+    await expect(page).toHaveURL(new RegExp(`customer=${acme}`));
+    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Machines' }).click();
+    await expect(page.getByRole('link', { name: 'Drop the filter Customer: Acme' })).toBeVisible();
+    await expect(page.getByLabel('Customer whose things are shown')).toHaveValue(acme);
+  });
+});
+
 test('what another customer has cannot be opened by its address', async ({ pageOf, server, docker, guard }) => {
   guard.expects(/status of 404/);
   const acme = await belongings(server, docker, 'addressed');

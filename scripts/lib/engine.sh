@@ -93,7 +93,8 @@ engine_daemon_pid() {
 engine_make_bridge() {
   local dir=$1 number
   for number in $(seq 190 249); do
-    ip -4 -oneline address | grep -q " 10\.$number\." && continue
+    # No `grep -q` here: it ends first, and under pipefail its writer's end is a failure.
+    ip -4 -oneline address | grep " 10\.$number\." >/dev/null && continue
     as_root ip link add "muelle$number" type bridge 2>/dev/null || continue
     as_root ip address add "10.$number.0.1/24" dev "muelle$number"
     as_root ip link set "muelle$number" up

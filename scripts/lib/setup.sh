@@ -3,6 +3,7 @@
 #
 # Everything comes from the distribution's packages, crates.io, npm or rustup; nothing is
 # downloaded from anywhere else, and what is already there in the right version stays.
+# No `grep -q` behind a pipe: it ends first, and under pipefail its writer's end is a failure.
 
 CARGO_LEPTOS_VERSION=0.3.10
 
@@ -37,10 +38,10 @@ setup_rust() {
   fi
   local toolchain=${RUSTUP_TOOLCHAIN:-$wanted}
   for part in rustfmt clippy; do
-    rustup component list --toolchain "$toolchain" --installed | grep -q "^$part" ||
+    rustup component list --toolchain "$toolchain" --installed | grep "^$part" >/dev/null ||
       rustup component add --toolchain "$toolchain" "$part"
   done
-  rustup target list --toolchain "$toolchain" --installed | grep -qx wasm32-unknown-unknown ||
+  rustup target list --toolchain "$toolchain" --installed | grep -x wasm32-unknown-unknown >/dev/null ||
     rustup target add --toolchain "$toolchain" wasm32-unknown-unknown
 }
 
@@ -52,30 +53,47 @@ setup_cargo_leptos() {
   if [ "$(cargo-leptos --version 2>/dev/null)" != "cargo-leptos $CARGO_LEPTOS_VERSION" ]; then
     # Its TLS library is built from source, which needs the whole of Perl.
     setup_packages perl:perl make:make
-    setup_crate cargo-leptos "$CARGO_LEPTOS_VERSION" --locked --no-default-features --features no_downloads
+    setup_crate 0 cargo-leptos "$CARGO_LEPTOS_VERSION" --locked --no-default-features --features no_downloads
   fi
   if [ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $bindgen" ]; then
-    setup_crate wasm-bindgen-cli "$bindgen"
+    setup_crate 1 wasm-bindgen-cli "$bindgen"
   fi
 }
 
-# Installs a tool from crates.io, lightly optimised: a tool that runs for seconds is not worth
-# the many minutes of a full release build.
+# Installs a tool from crates.io: setup_crate LEVEL CRATE VERSION [OPTION OF cargo install...]
+#
+# It is optimised lightly, or not at all: a tool that runs for seconds is not worth the many minutes of
+# a full release build. What wasm-bindgen does takes twenty seconds longer at level 0, on every build.
 setup_crate() {
-  local crate=$1 version=$2
-  shift 2
+  local level=$1 crate=$2 version=$3
+  shift 3
   say "Building $crate $version (once; this takes some minutes)"
-  env -u RUSTFLAGS CARGO_TARGET_DIR="$CACHE/tools-target" CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+  env -u RUSTFLAGS CARGO_TARGET_DIR="$CACHE/tools-target" CARGO_PROFILE_RELEASE_OPT_LEVEL="$level" \
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     cargo install --quiet --force --root "$CACHE/tools" "$crate" --version "=$version" "$@"
   rm -rf "$CACHE/tools-target"
+}
+
+# Brings the editor's packages and bundles them into public/editor, from where the site folder gets them.
+setup_web() {
+  local folder=$ROOT/src/provisioning/ui/editor bundle=$ROOT/public/editor/editor.js
+  setup_packages node:nodejs npm:npm
+  if [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    say "Installing the editor's packages"
+    (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)
+  fi
+  if [ "$folder/editor.js" -nt "$bundle" ] || [ "$folder/node_modules/.package-lock.json" -nt "$bundle" ]; then
+    "$folder/node_modules/.bin/esbuild" "$folder/editor.js" --bundle --minify --format=iife --target=es2022 \
+      --legal-comments=none --log-level=warning --outfile="$bundle"
+    cp "$folder/node_modules/codemirror/LICENSE" "${bundle%/*}/LICENSE.txt"
+  fi
 }
 
 # Brings what scripts/services starts. Debian starts Docker and PostgreSQL as services when they
 # are installed; the tests use neither, but private ones.
 setup_services() {
   setup_packages dockerd:docker.io docker-registry:docker-registry htpasswd:apache2-utils \
-    busybox:busybox-static ip:iproute2 unshare:util-linux
+    busybox:busybox-static ip:iproute2 unshare:util-linux debootstrap:debootstrap ssh-keygen:openssh-client
   setup_packages docker:docker-cli
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || setup_packages initdb:postgresql
 }
@@ -85,7 +103,7 @@ setup_browser() {
   setup_packages node:nodejs npm:npm
   [ "$(node --print 'process.versions.node.split(".")[0]')" -ge 18 ] || die "the browser tests need Node.js 18 or newer"
   if ! find_browser >/dev/null; then
-    if apt-cache policy chromium 2>/dev/null | grep -q 'Candidate: [0-9]'; then
+    if apt-cache policy chromium 2>/dev/null | grep 'Candidate: [0-9]' >/dev/null; then
       setup_packages chromium:chromium
     else
       setup_packages chromium:chromium-browser
@@ -110,14 +128,18 @@ find_browser() {
   return 1
 }
 
+# Brings what makes a virtual environment of Python.
+setup_venv() {
+  python3 -c 'import ensurepip, venv' 2>/dev/null && return
+  say "Installing packages: python3-venv"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv >/dev/null
+}
+
 # Brings the API fuzzer into a virtual environment that is kept for its list of versions.
 setup_fuzzer() {
   setup_packages python3:python3
-  python3 -c 'import ensurepip, venv' 2>/dev/null || {
-    say "Installing packages: python3-venv"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends python3-venv >/dev/null
-  }
+  setup_venv
   [ ! -x "$(fuzzer)" ] || return 0
   say "Installing the API fuzzer"
   local folder

@@ -6,7 +6,7 @@ FIRST_VISIT_LIMIT_BYTES=450000
 kilobytes() { printf '%s\n' $((($1 + 500) / 1000)); }
 
 # Prints what a first visit loads, file by file, and fails over the limit. Scripts in snippets/
-# are left out: pages import them when they are opened.
+# and editor/ are left out: pages import them when they are opened.
 print_sizes() {
   local site=$1 file raw small total=0
   printf '%10s %10s  %s\n' bytes brotli file
@@ -19,7 +19,7 @@ print_sizes() {
     total=$((total + small))
     printf '%10s %10s  %s\n' "$raw" "$small" "${file#"$site"/}"
   done < <(find "$site" -type f \( -name '*.wasm' -o -name '*.js' -o -name '*.css' -o -name '*.woff2' \
-    -o -name '*.svg' -o -name '*.ico' \) -not -path '*/snippets/*' -print0 | sort -z)
+    -o -name '*.svg' -o -name '*.ico' \) -not -path '*/snippets/*' -not -path '*/editor/*' -print0 | sort -z)
   printf 'first visit: %s kB with Brotli (promised: at most %s kB)\n' \
     "$(kilobytes "$total")" "$(kilobytes "$FIRST_VISIT_LIMIT_BYTES")"
   [ "$total" -le "$FIRST_VISIT_LIMIT_BYTES" ]

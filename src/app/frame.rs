@@ -9,7 +9,14 @@ use crate::{
     authentication::policy::{self, Verb},
     events::client::{self as events, Lamp},
     i18n::{Locale, t, t_string, td_string, use_i18n},
-    ui::{ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, toast},
+    storage::{
+        entries,
+        item::{Tenancy, ui::use_names},
+    },
+    ui::{
+        ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, toast,
+        use_address,
+    },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
@@ -61,6 +68,9 @@ static GROUPS: &[Group] = &[
         destinations: &[
             destination!("/playbooks", "playbook", LuBookOpen, records.playbook.many),
             destination!("/hosts", "host", LuServer, records.host.many),
+            destination!("/runs", "run", LuPlay, run_page.runs),
+            destination!("/schedules", "schedule", LuCalendarClock, schedules.title),
+            destination!("/credentials", "credential", LuLockKeyhole, secrets.many),
         ],
     },
     Group {
@@ -164,6 +174,7 @@ fn Sidebar(is_narrow: Signal<bool>, set_sidebar: WriteSignal<Option<String>>) ->
         return ().into_any();
     };
     let location = use_location();
+    let scope = use_scope();
     let groups = GROUPS
         .iter()
         .filter_map(|group| {
@@ -181,7 +192,7 @@ fn Sidebar(is_narrow: Signal<bool>, set_sidebar: WriteSignal<Option<String>>) ->
                     view! {
                         <li>
                             <a
-                                href=path
+                                href=move || scope.with(|customer| scoped(path, customer))
                                 aria-current=move || is_current().then_some("page")
                                 title=move || is_narrow.get().then(|| label(i18n.get_locale()))
                             >
@@ -275,6 +286,66 @@ pub(super) fn switch_language(i18n: I18nContext<Locale>) {
     });
 }
 
+/// What a list calls the customer whose things it shows, in its address; `None` where it shows no customer's.
+fn scope_key(path: &str) -> Option<&'static str> {
+    if matches!(path, "/containers" | "/jobs") {
+        return Some("customer");
+    }
+    let kind = entries().map(|entry| entry.kind).find(|kind| path.strip_prefix('/') == Some(kind.plural))?;
+    (kind.tenancy == Tenancy::PerCustomer).then_some("filter[customer]")
+}
+
+/// The customer whose things the list in sight shows, as its address says; empty for all.
+fn use_scope() -> Memo<String> {
+    let address = use_address();
+    let (plain, filter) = (address.get("customer"), address.get("filter[customer]"));
+    Memo::new(move |_| if filter.with(String::is_empty) { plain.get() } else { filter.get() })
+}
+
+/// The address of a list that shows one customer's things, where it can.
+fn scoped(path: &str, customer: &str) -> String {
+    match scope_key(path).filter(|_| !customer.is_empty()) {
+        Some(key) => format!("{path}?{}={}", escaped(key), escaped(customer)),
+        None => path.to_owned(),
+    }
+}
+
+/// Chooses the customer whose things the lists show; for people of the platform. The choice stands in the
+/// address and goes along from list to list.
+#[component]
+fn ScopeSwitch() -> impl IntoView {
+    let i18n = use_i18n();
+    let address = use_address();
+    let location = use_location();
+    let scope = use_scope();
+    let customers = use_names("customer");
+    let choose = move |customer: String| match location.pathname.with_untracked(|path| scope_key(path)) {
+        Some(key) => address.set(&[(key, &customer), ("page", ""), ("before", "")]),
+        None => address.go(&scoped("/containers", &customer)),
+    };
+    view! {
+        <select
+            class="topbar__choice"
+            aria-label=move || t_string!(i18n, common.top.scope)
+            prop:value=move || scope.get()
+            on:change=move |event| choose(event_target_value(&event))
+        >
+            <option value="" selected=move || scope.with(String::is_empty)>{t!(i18n, common.top.platform)}</option>
+            {move || {
+                let chosen = scope.get();
+                customers
+                    .get()
+                    .into_iter()
+                    .map(|(id, name)| {
+                        let is_chosen = id == chosen;
+                        view! { <option value=id selected=is_chosen>{name}</option> }
+                    })
+                    .collect_view()
+            }}
+        </select>
+    }
+}
+
 #[component]
 fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
     let i18n = use_i18n();
@@ -296,7 +367,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                 <Icon icon=lu::LuBuilding2 />
                 {match scope {
                     Some(name) => view! { {name} }.into_any(),
-                    None => view! { {t!(i18n, common.top.platform)} }.into_any(),
+                    None => view! { <ScopeSwitch /> }.into_any(),
                 }}
             </span>
             <button type="button" class="topbar__search" on:click=move |_| palette.set(true)>
@@ -342,5 +413,18 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                 </Menu>
             </div>
         </header>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scoped;
+
+    #[test]
+    fn the_customer_goes_along_to_lists_that_know_one() {
+        assert_eq!(scoped("/jobs", "0190"), "/jobs?customer=0190");
+        assert_eq!(scoped("/machines", "0190"), "/machines?filter%5Bcustomer%5D=0190");
+        assert_eq!([scoped("/images", "0190"), scoped("/customers", "0190")], ["/images", "/customers"]);
+        assert_eq!(scoped("/machines", ""), "/machines");
     }
 }

@@ -1,5 +1,6 @@
 //! The document, the route table and the frame around every page.
 
+pub mod beside;
 mod frame;
 mod palette;
 mod session;
@@ -16,6 +17,7 @@ use crate::{
     deployments::ui as deployments,
     error::Error,
     i18n::{I18nContextProvider, t, t_string, use_i18n},
+    provisioning::ui as provisioning,
     storage::item::ui::RecordRoutes,
     ui::{DocumentTitle, Icon, answer_with},
 };
@@ -80,6 +82,11 @@ pub fn App() -> impl IntoView {
                         <Route path=path!("/jobs") view=crate::jobs::ui::JobsPage />
                         <Route path=path!("/jobs/:id") view=crate::jobs::ui::OneJobPage />
                         <Route path=path!("account") view=AccountPage />
+                        <Route path=path!("/runs") view=provisioning::RunsPage />
+                        <Route path=path!("/runs/new") view=provisioning::NewRunPage />
+                        <Route path=path!("/runs/:id") view=provisioning::RunPage />
+                        <Route path=path!("/runs/:id/compare/:other") view=provisioning::ComparePage />
+                        <Route path=path!("/playbooks/:id/run") view=provisioning::RunPlaybookPage />
                         // Takes any first part of an address, so it stands last.
                         <RecordRoutes />
                     </ParentRoute>

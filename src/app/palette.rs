@@ -48,6 +48,9 @@ fn offered() -> Vec<Entry> {
         let label = |locale: Locale| td_string!(locale, deployments.containers.pull_image);
         offered.push(opens(label, lu::LuDownload, "/images?pull=new"));
     }
+    if refusal_now(Verb::Operate, "run").is_none() {
+        offered.push(opens(|locale| td_string!(locale, run_page.start), lu::LuPlay, "/runs/new"));
+    }
     for kind in entries().map(|entry| entry.kind).filter(|kind| !kind.read_only) {
         if refusal_now(Verb::Create, kind.name).is_none() {
             offered.push(Entry {

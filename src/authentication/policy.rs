@@ -56,7 +56,7 @@ impl Reason {
 /// Whether the person may do this with things of that kind.
 ///
 /// `subject` is a kind's name (`machine`, `user`) or an object of an engine (`container`, `image`,
-/// `engine`), `job`, `audit`. Which *records* they reach is the scope's matter, not decided here,
+/// `engine`), `job`, `run`, `audit`. Which *records* they reach is the scope's matter, not decided here,
 /// and neither are a viewer's own jobs and logins.
 pub fn decide(session: &Session, verb: Verb, subject: &str) -> Result<(), Reason> {
     let admin = session.role == Role::Admin;

@@ -353,6 +353,12 @@ fn mount(mount: &MountSpec) -> String {
     if mount.read_only {
         parts.push("readonly".to_owned());
     }
+    parts.extend(mount.size.map(|size| format!("tmpfs-size={size}")));
+    parts.extend(mount.mode.as_ref().map(|mode| csv(format!("tmpfs-mode={mode}"))));
+    parts.extend(mount.propagation.as_ref().map(|name| csv(format!("bind-propagation={name}"))));
+    if mount.no_copy {
+        parts.push("volume-nocopy".to_owned());
+    }
     parts.join(",")
 }
 
@@ -386,6 +392,7 @@ mod tests {
             source: Some("a,b".to_owned()),
             target: "/data".to_owned(),
             read_only: true,
+            ..MountSpec::default()
         }];
         spec.memory = Some(268_435_456);
         spec.entrypoint = vec!["/bin/sh".to_owned(), "-c".to_owned()];

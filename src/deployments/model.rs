@@ -390,6 +390,19 @@ pub struct MountSpec {
     /// It cannot be written.
     #[serde(default)]
     pub read_only: bool,
+    /// The greatest size of a `tmpfs` in bytes; half of the machine's memory when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// The rights of a `tmpfs`'s folder in octal, such as `1770`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// How mounts below a `bind` are shared with the machine: `private`, `rprivate` (default), `shared`, `rshared`,
+    /// `slave` or `rslave`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<String>,
+    /// A new `volume` begins empty, without what the image has in that folder.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_copy: bool,
 }
 
 /// One network to join.

@@ -19,6 +19,8 @@ pub enum Topic {
     Jobs,
     /// One job: state, progress and output.
     Job(Id<Job>),
+    /// All runs of playbooks in reach: asked for, moved on, ended.
+    Runs,
     /// The login itself; its end closes every stream.
     Session,
 }
@@ -32,6 +34,7 @@ impl fmt::Display for Topic {
             Self::Engine(engine) => write!(f, "engine/{engine}"),
             Self::Jobs => f.write_str("jobs"),
             Self::Job(id) => write!(f, "job/{id}"),
+            Self::Runs => f.write_str("runs"),
             Self::Session => f.write_str("session"),
         }
     }
@@ -49,6 +52,7 @@ impl FromStr for Topic {
             Some(("engine", engine)) => Ok(Self::Engine(engine.to_owned())),
             Some(("job", id)) => id.parse().map(Self::Job).map_err(|_| unknown()),
             None if text == "jobs" => Ok(Self::Jobs),
+            None if text == "runs" => Ok(Self::Runs),
             None if text == "session" => Ok(Self::Session),
             _ => Err(unknown()),
         }

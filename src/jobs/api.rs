@@ -2,8 +2,8 @@
 
 #![allow(missing_docs, reason = "the server macro makes a type of each function's arguments")]
 
-use super::model::{Job, JobState, Line};
-use crate::{error::Result, id::Id};
+use super::model::{Job, JobState, Line, LineSearch};
+use crate::{error::Result, id::Id, storage::Customer};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use super::server;
 #[cfg(feature = "ssr")]
 use crate::authentication::server::{Context, Reading, context::permit};
 
-/// Which jobs are wanted, newest first.
+/// Which jobs are wanted, and in which order.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct JobQuery {
@@ -24,7 +24,11 @@ pub struct JobQuery {
     pub mine: bool,
     /// Only those whose title has this text.
     pub search: Option<String>,
-    /// Only those older than this one: where the last page ended.
+    /// Only this customer's; counts among those in reach.
+    pub customer: Option<Id<Customer>>,
+    /// `created`, `title`, `state`, `kind` or `person`, with a minus for greatest first; newest first when empty.
+    pub sort: String,
+    /// Only those behind this one in that order: where the last page ended.
     pub before: Option<Id<Job>>,
     /// Jobs in a page, at most 200.
     pub per_page: u32,
@@ -33,7 +37,7 @@ pub struct JobQuery {
 /// A page of jobs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobPage {
-    /// The jobs, newest first.
+    /// The jobs, in the order that was asked for.
     pub items: Vec<Job>,
     /// What [`JobQuery::before`] is for the next page; `None` when this is the last.
     pub next: Option<Id<Job>>,
@@ -67,6 +71,15 @@ pub async fn job_lines(id: Id<Job>, after: i64, limit: u32) -> Result<Vec<Line>>
     let state = &permit.context().state;
     server::store::job(state, &permit, id).await?;
     server::store::lines(state, &permit, id, after, limit).await
+}
+
+/// The lines of a job's output that hold the words, whatever the case of their letters.
+#[server(prefix = "/api/fn", endpoint = "search_job", input = server_fn::codec::Json)]
+pub async fn search_job(id: Id<Job>, words: String) -> Result<LineSearch> {
+    let permit = permit::<Reading>("job")?;
+    let state = &permit.context().state;
+    server::store::job(state, &permit, id).await?;
+    server::store::search(state, &permit, id, &words).await
 }
 
 /// Asks to end a job: at once when it waits, as soon as its work allows when it runs.

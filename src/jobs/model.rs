@@ -169,6 +169,15 @@ pub struct Line {
     pub text: String,
 }
 
+/// What a search in a job's output found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LineSearch {
+    /// The last lines that hold the words, in order; at most 500.
+    pub matches: Vec<Line>,
+    /// How many lines hold them.
+    pub total: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::JobState::{self, *};

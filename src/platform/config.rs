@@ -30,6 +30,8 @@ pub struct Config {
     pub session: Session,
     /// `[jobs]`
     pub jobs: Jobs,
+    /// `[provisioning]`
+    pub provisioning: Provisioning,
     /// `[log]`
     pub log: Log,
 }
@@ -134,6 +136,34 @@ pub struct Jobs {
     pub keep_count: u64,
     /// The greatest output of one job in bytes.
     pub output_limit: u64,
+}
+
+/// How playbooks are run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provisioning {
+    /// The folder of `ansible-playbook`; empty to look for it.
+    pub ansible: PathBuf,
+    /// Whether namespaces are used where they can be had.
+    pub namespaces: bool,
+    /// The user that runs Ansible where namespaces cannot be had; empty for none.
+    pub user: String,
+    /// Whether Ansible may run beside the server where nothing keeps it apart.
+    pub allow_unisolated: bool,
+    /// The program that supervises a run; empty for this one.
+    pub supervisor: PathBuf,
+    /// Runs that are under way at a time.
+    pub parallel: usize,
+    /// Days until an ended run is forgotten.
+    pub keep_days: u64,
+    /// Ended runs that are kept of each customer.
+    pub keep_count: u64,
+    /// The greatest number of seconds that a run may take.
+    pub timeout: u32,
+    /// Seconds without an event or output until a run is ended.
+    pub silence: u32,
+    /// Seconds to connect to a host.
+    pub connect_timeout: u32,
 }
 
 /// The log.

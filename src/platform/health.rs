@@ -4,6 +4,7 @@ use super::{config::TlsMode, db::sql, errors, state::State, tls};
 use crate::{
     authentication::server::{Context, Reading, System},
     i18n::td_string,
+    provisioning::server::ansible::AnsibleStatus,
 };
 use axum::{
     Json, Router,
@@ -13,10 +14,7 @@ use axum::{
 };
 use leptos::prelude::LeptosOptions;
 use serde::{Deserialize, Serialize};
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -25,12 +23,6 @@ use utoipa::{OpenApi, ToSchema};
 
 /// How long the database may take to count as there.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long the answer of Ansible is kept: asking starts a program that takes its second.
-const ANSIBLE_KEPT: Duration = Duration::from_secs(60);
-
-/// How long Ansible may take to answer.
-const ANSIBLE_PATIENCE: Duration = Duration::from_secs(10);
 
 const WHY: System = System::because("see whether the database answers");
 
@@ -68,50 +60,6 @@ pub struct DatabaseStatus {
     pub size: Option<i64>,
 }
 
-/// Whether playbooks could be run. Neither a version nor a hint: it has not answered yet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AnsibleStatus {
-    /// Whether it was found.
-    pub is_up: bool,
-    /// Its version.
-    pub version: Option<String>,
-    /// How to get it, while it is missing.
-    pub hint: Option<String>,
-    /// Whether it was asked and is not there.
-    #[serde(skip)]
-    pub is_missing: bool,
-}
-
-/// What is known of Ansible. Asking takes a second, so it is asked beside the requests and nobody waits.
-#[derive(Clone, Debug, Default)]
-pub struct Ansible(Arc<Mutex<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    asked_at: Option<Instant>,
-    status: AnsibleStatus,
-}
-
-impl Ansible {
-    /// What is known now; when that is old, Ansible is asked again for the next who looks.
-    pub fn look(&self) -> AnsibleStatus {
-        let mut known = self.known();
-        if known.asked_at.is_none_or(|at| at.elapsed() >= ANSIBLE_KEPT) {
-            known.asked_at = Some(Instant::now());
-            let this = self.clone();
-            tokio::spawn(async move {
-                let status = ask_ansible().await;
-                this.known().status = status;
-            });
-        }
-        known.status.clone()
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The routes of health.
 pub fn routes() -> Router<LeptosOptions> {
     Router::new().route("/api/heartbeat", get(heartbeat)).route("/api/v1/status", get(show_status))
@@ -143,7 +91,7 @@ async fn show_status(context: Context) -> Response {
             let engines = crate::deployments::server::lists::engines(&permit);
             let engines = engines.iter().filter_map(|engine| serde_json::to_value(engine).ok()).collect();
             let mut status = status(&context.state, engines).await;
-            let hint = || td_string!(context.locale, work.home.ansible_hint).to_owned();
+            let hint = || td_string!(context.locale, ansible.hint).to_owned();
             status.ansible.hint = status.ansible.is_missing.then(hint);
             Json(status).into_response()
         }
@@ -188,22 +136,6 @@ async fn database(state: &State) -> DatabaseStatus {
         Err(_) => (false, None, None),
     };
     DatabaseStatus { is_up, kind: if postgres { "postgres" } else { "sqlite" }.to_owned(), version, size }
-}
-
-async fn ask_ansible() -> AnsibleStatus {
-    let asked = tokio::process::Command::new("ansible-playbook").arg("--version").kill_on_drop(true).output();
-    let version = match tokio::time::timeout(ANSIBLE_PATIENCE, asked).await {
-        Ok(Ok(output)) if output.status.success() => ansible_version(&String::from_utf8_lossy(&output.stdout)),
-        _ => None,
-    };
-    AnsibleStatus { is_up: version.is_some(), is_missing: version.is_none(), version, hint: None }
-}
-
-/// Reads the version from the first line: `ansible-playbook [core 2.19.14]`.
-fn ansible_version(output: &str) -> Option<String> {
-    let first = output.lines().next()?;
-    let inside = first.split_once('[').map_or(first, |(_, rest)| rest).trim_end_matches(']');
-    inside.split_whitespace().last().map(str::to_owned)
 }
 
 /// Asks a running server's heartbeat over HTTP, for `muelle healthcheck`.
@@ -258,18 +190,4 @@ struct Description;
 /// The description of these routes, to be merged into the whole.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Description::openapi()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ansible_version;
-
-    #[test]
-    fn the_version_of_ansible_stands_in_its_first_line() {
-        assert_eq!(
-            ansible_version("ansible-playbook [core 2.19.14]\n  config file = None"),
-            Some("2.19.14".to_owned())
-        );
-        assert_eq!(ansible_version("ansible-playbook 2.9.27"), Some("2.9.27".to_owned()));
-    }
 }

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod csp;
 pub mod db;
+pub mod disk;
 pub mod errors;
 pub mod health;
 pub mod openapi;

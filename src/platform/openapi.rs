@@ -112,6 +112,10 @@ fn fragments() -> Vec<Value> {
         derived(&crate::deployments::server::rest::openapi()),
         crate::storage::item::server::openapi::openapi(),
         crate::jobs::server::openapi::openapi(),
+        crate::provisioning::server::books_rest::openapi(),
+        crate::provisioning::server::openapi::openapi(),
+        crate::provisioning::server::schedules_rest::openapi(),
+        crate::provisioning::server::machines_rest::openapi(),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! The web server: every route there is, in the order of its layers.
 //!
-//! From outside to inside: number and security headers, compression, panics, time and size of bodies,
-//! other sites, the gate, the route. So every answer has the headers, and whoever is turned away is
+//! From outside to inside: number and security headers, compression, panics, time of bodies, other sites,
+//! the gate, the size of bodies, the route. So every answer has the headers, and whoever is turned away is
 //! turned away before anything of theirs is read.
 
 use super::{csp, errors, health, state::State, tls};
@@ -17,6 +17,7 @@ use crate::{
     },
     error::Error,
     i18n::{Locale, td_string},
+    provisioning::server::{books_rest, schedules_rest},
     storage::item::ui::expand_routes,
 };
 use anyhow::Context as _;
@@ -89,6 +90,7 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
     let runner = crate::jobs::server::start(&state);
     tokio::spawn(stop_on_signal(state.clone()));
     tokio::spawn(sweep(state.clone()));
+    tokio::spawn(crate::provisioning::server::schedules::run(state.clone()));
     tokio::spawn({
         let (handle, stopping) = (handle.clone(), state.stopping.clone());
         async move {
@@ -168,7 +170,8 @@ async fn stop_on_signal(state: State) {
 async fn sweep(state: State) {
     loop {
         let rotated = state.authority.keys.renew();
-        for swept in [login::sweep(&state).await, throttle::sweep(&state).await, rotated] {
+        let contents = crate::provisioning::server::versions::sweep(&state).await;
+        for swept in [login::sweep(&state).await, throttle::sweep(&state).await, rotated, contents] {
             if let Err(error) = swept {
                 tracing::warn!("tidying up: {error:#}");
             }
@@ -208,6 +211,7 @@ pub fn router(state: State) -> anyhow::Result<Router> {
             Method::GET => in_time(PAGE_TIME, request, |request| next.clone().run(request)).await,
             _ => next.run(request).await,
         }));
+    let limit = state.config.server.body_limit;
     let app = Router::<LeptosOptions>::new()
         .route("/api/fn/{*name}", any(server_function))
         .merge(pages)
@@ -218,10 +222,17 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         .merge(crate::storage::item::server::rest::routes())
         .merge(super::openapi::routes())
         .merge(crate::deployments::server::rest::routes())
+        .merge(schedules_rest::routes())
+        .merge(books_rest::routes())
         .fallback(anything_else)
         .with_state(options.clone())
         .merge(crate::events::server::sse::routes().with_state(state.clone()))
-        .merge(crate::jobs::server::rest::routes().with_state(state.clone()));
+        .merge(crate::jobs::server::rest::routes().with_state(state.clone()))
+        .merge(crate::provisioning::server::rest::routes().with_state(state.clone()))
+        .merge(crate::provisioning::server::machines_rest::routes().with_state(state.clone()))
+        // The limit counts every body, also those that are read as streams or multipart.
+        .layer(RequestBodyLimitLayer::new(limit))
+        .merge(books_rest::uploads().layer(RequestBodyLimitLayer::new(limit.max(books_rest::UPLOAD_MAX))));
 
     let mut other_sites = CsrfLayer::new();
     let public = state.config.server.public_url.trim_end_matches('/');
@@ -229,7 +240,6 @@ pub fn router(state: State) -> anyhow::Result<Router> {
         other_sites = other_sites.add_trusted_origin(public).context("reading server.public_url")?;
     }
     let root = PathBuf::from(&*options.site_root);
-    let limit = state.config.server.body_limit;
     // A log that is followed as text must arrive line by line, and a compressor would wait for more.
     // The program comes compressed from the build (`make release`); compressing a development build of 20 MB
     // at each visit would take longer than sending it over a loopback.
@@ -247,9 +257,7 @@ pub fn router(state: State) -> anyhow::Result<Router> {
             }
         }))
         .layer(other_sites)
-        // The limit outside counts every body, also those that are read as streams or multipart.
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(limit))
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(CompressionLayer::new().compress_when(worth_it))

@@ -22,6 +22,8 @@ pub struct Handles {
     pub db: Db,
     /// What signing in needs beside the database.
     pub authority: Authority,
+    /// The keys that seal secrets.
+    pub seals: crate::provisioning::server::seal::Seals,
     /// Where changes are told.
     pub bus: Bus,
     /// The Docker engines.
@@ -33,7 +35,7 @@ pub struct Handles {
     /// How many records lists have, where counting takes long.
     pub totals: crate::storage::item::server::totals::Totals,
     /// What is known of Ansible.
-    pub ansible: super::health::Ansible,
+    pub ansible: crate::provisioning::server::ansible::Ansible,
     /// Cancelled when the server stops: every stream and loop ends on it.
     pub stopping: CancellationToken,
 }
@@ -60,17 +62,19 @@ impl State {
         let db = Db::open(&config.database_url(), config.database.connections).await?;
         db.migrate().await?;
         crate::storage::item::server::keys::fill(&db).await?;
+        let seals = crate::provisioning::server::seal::Seals::start(&config.data.dir, &db).await?;
         let (bus, stopping) = (Bus::new(), CancellationToken::new());
         let state = Self(Arc::new(Handles {
+            ansible: crate::provisioning::server::ansible::Ansible::new(&config),
             engines: crate::deployments::server::Engines::start(&config, &bus, &stopping),
             config,
             db,
             authority,
+            seals,
             bus,
             jobs: crate::jobs::server::Jobs::new(),
             streams: crate::events::server::sse::Places::default(),
             totals: crate::storage::item::server::totals::Totals::default(),
-            ansible: super::health::Ansible::default(),
             stopping,
         }));
         crate::events::server::relay::start(&state);

@@ -11,6 +11,9 @@ pub struct Host {
     pub name: String,
     /// Machines that are known.
     pub machines: Vec<Id<Machine>>,
+    /// Groups within it: what is in them is in it too.
+    #[serde(default)]
+    pub groups: Vec<Id<Host>>,
     /// Further IP addresses and DNS names.
     pub addresses: Vec<String>,
     /// Variables for all of them: a YAML mapping.
@@ -29,6 +32,12 @@ impl Item for Host {
                     Shape::References { kind: "machine", table: "host_machines" },
                 )
                 .listed(),
+                Field::shaped(
+                    "groups",
+                    text!(machines.host.groups),
+                    Shape::References { kind: "host", table: "host_groups" },
+                )
+                .hint(text!(machines.host.groups_hint)),
                 Field::shaped("addresses", text!(records.host.addresses), Shape::Addresses)
                     .hint(text!(records.host.addresses_hint))
                     .searched()
@@ -42,22 +51,21 @@ impl Item for Host {
 pub(super) mod server {
     use crate::{
         error::Error,
-        storage::{
-            item::server::hooks::{Hooks, Preparing},
-            yaml,
-        },
+        provisioning::server::{inventory, variables},
+        storage::item::server::hooks::{Hooks, Preparing, Saving},
     };
     use serde_json::Value;
 
-    /// The variables must be a mapping.
+    /// The variables must be a mapping without what Muelle decides itself, and no group may hold itself.
     pub const HOOKS: Hooks = Hooks {
         prepare: |preparing: Preparing<'_>| {
             Box::pin(async move {
-                let variables = preparing.fields.get("variables").and_then(Value::as_str).unwrap_or_default();
-                yaml::mapping(variables, preparing.proof.locale())
-                    .map_err(|message| Error::invalid("variables", message))
+                let text = preparing.fields.get("variables").and_then(Value::as_str).unwrap_or_default();
+                let read = variables::read(text, preparing.proof.locale());
+                read.map(drop).map_err(|message| Error::invalid("variables", message))
             })
         },
+        save: |saving: Saving<'_>| Box::pin(inventory::refuse_circles(saving)),
         ..Hooks::NONE
     };
 }

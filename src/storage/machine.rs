@@ -1,6 +1,6 @@
 //! Machines: computers that are known, with their addresses.
 
-use super::item::{Check, Choice, Field, Item, Kind, Shape};
+use super::item::{Check, Choice, Field, Item, Kind, Shape, check};
 use crate::{i18n::td_string, text};
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -87,11 +87,8 @@ impl Item for Machine {
     ]);
 
     fn check(&mut self, check: &mut Check) {
-        if let Some(user) = &self.ssh_user {
-            // It stands on the command line of ssh one day.
-            if user.starts_with('-') || user.chars().any(|letter| letter.is_whitespace() || letter == '@') {
-                check.problem("ssh_user", td_string!(check.locale, errors.field.user));
-            }
+        if self.ssh_user.as_deref().is_some_and(|user| !check::is_user_name(user)) {
+            check.problem("ssh_user", td_string!(check.locale, errors.field.user));
         }
         match self.netmask {
             Some(netmask) => self.check_with_netmask(u32::from(netmask), check),
@@ -173,7 +170,7 @@ impl Machine {
 
 #[cfg(test)]
 mod tests {
-    use super::Machine;
+    use super::{Machine, check::is_user_name};
     use crate::{
         i18n::Locale,
         storage::item::{Check, Item as _},
@@ -229,6 +226,16 @@ mod tests {
             (checked("", "", "10.0.1.0", "10.0.1.254", ""), "broadcast"),
         ] {
             assert_eq!(machine.1, [field]);
+        }
+    }
+
+    #[test]
+    fn a_user_name_is_never_an_option() {
+        for good in ["root", "deploy-1", "ACME\\ada", "_apt", "a.b+c", "josé"] {
+            assert!(is_user_name(good), "{good}");
+        }
+        for bad in ["", "-oProxyCommand=id", "@x", "/etc", "a b", "a@b", "a\"b", "{{ x }}", "a%h", "$(id)", "a;b"] {
+            assert!(!is_user_name(bad), "{bad}");
         }
     }
 

@@ -4,20 +4,25 @@
 
 pub mod item;
 
+mod credential;
 mod customer;
 mod host;
 mod login;
 mod machine;
 mod playbook;
+pub mod schedule;
 mod user;
 #[cfg(feature = "ssr")]
 pub mod yaml;
 
+pub use credential::{Credential, CredentialKind, NEW_KEY};
 pub use customer::Customer;
 pub use host::Host;
+pub use item::check::is_user_name;
 pub use login::Login;
 pub use machine::Machine;
 pub use playbook::Playbook;
+pub use schedule::Schedule;
 pub use user::User;
 
 use item::Entry;
@@ -29,7 +34,7 @@ macro_rules! items {
     };
 }
 
-items![Customer, Host, Login, Machine, Playbook, User];
+items![Credential, Customer, Host, Login, Machine, Playbook, Schedule, User];
 
 static FURTHER: OnceLock<Vec<Entry>> = OnceLock::new();
 

@@ -1,7 +1,8 @@
 //! YAML that people hand in, read under a budget: nothing is built from it but its outline.
 
 use crate::i18n::{Locale, td_string};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use serde_saphyr::{
     Options, Spanned,
     options::{DuplicateKeyPolicy, NonFiniteFloatPolicy},
@@ -11,20 +12,63 @@ use std::fmt;
 /// The greatest text that is read, in bytes.
 const MAX: usize = 1 << 20;
 
+/// What is wrong with a text, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+    /// What is the matter, as a sentence.
+    pub message: String,
+}
+
+impl Fault {
+    fn at<T>(node: &Spanned<T>, message: &str) -> Self {
+        Self::new(node.referenced.line(), node.referenced.column(), message.to_owned())
+    }
+
+    fn new(line: u64, column: u64, message: String) -> Self {
+        let small = |number: u64| u32::try_from(number.max(1)).unwrap_or(u32::MAX);
+        Self { line: small(line), column: small(column), message }
+    }
+
+    fn text(self, locale: Locale) -> String {
+        let (line, column) = (self.line.to_string(), self.column.to_string());
+        td_string!(locale, errors.field.yaml, line = line, column = column, message = self.message)
+    }
+}
+
 /// Checks that the text is a playbook: a list of plays, each a mapping with `hosts` or `import_playbook`.
 ///
 /// # Errors
 /// What is wrong, with line and column.
 pub fn playbook(text: &str, locale: Locale) -> Result<(), String> {
-    let Some(outline) = read(text, locale)? else { return Err(td_string!(locale, errors.field.plays).to_owned()) };
+    match read_playbook(text, locale) {
+        Err(Wrong::Empty) => Err(td_string!(locale, errors.field.plays).to_owned()),
+        other => other.map_err(|wrong| wrong.text(locale)),
+    }
+}
+
+/// What is wrong with a playbook; `None` when it is one.
+pub fn playbook_fault(text: &str, locale: Locale) -> Option<Fault> {
+    match read_playbook(text, locale).err()? {
+        Wrong::Empty => Some(Fault::new(1, 1, td_string!(locale, errors.field.plays).to_owned())),
+        Wrong::Size => Some(Fault::new(1, 1, too_large(locale))),
+        Wrong::At(fault) => Some(fault),
+    }
+}
+
+fn read_playbook(text: &str, locale: Locale) -> Result<(), Wrong> {
+    let Some(outline) = read(text)? else { return Err(Wrong::Empty) };
     let Outline::List(plays) = outline.value else {
-        return Err(at(&outline, td_string!(locale, errors.field.plays), locale));
+        return Err(Fault::at(&outline, td_string!(locale, errors.field.plays)).into());
     };
     for play in plays {
         match &play.value {
             Entry::Mapping(keys) if keys.iter().any(|key| is_play_key(key)) => {}
-            Entry::Mapping(_) => return Err(at(&play, td_string!(locale, errors.field.play_hosts), locale)),
-            Entry::Other => return Err(at(&play, td_string!(locale, errors.field.play), locale)),
+            Entry::Mapping(_) => return Err(Fault::at(&play, td_string!(locale, errors.field.play_hosts)).into()),
+            Entry::Other => return Err(Fault::at(&play, td_string!(locale, errors.field.play)).into()),
         }
     }
     Ok(())
@@ -35,36 +79,110 @@ pub fn playbook(text: &str, locale: Locale) -> Result<(), String> {
 /// # Errors
 /// What is wrong, with line and column.
 pub fn mapping(text: &str, locale: Locale) -> Result<(), String> {
-    match read(text, locale)? {
+    match read(text).map_err(|wrong| wrong.text(locale))? {
         None => Ok(()),
         Some(Spanned { value: Outline::Mapping | Outline::Nothing, .. }) => Ok(()),
         Some(other) => Err(at(&other, td_string!(locale, errors.field.mapping), locale)),
     }
 }
 
+/// The names and values of a mapping, as Ansible would read them; one with comments alone is empty.
+///
+/// Ansible reads YAML 1.1, so `yes` is true and `0644` is octal; a lone `y` or `n` is a boolean here alone. A tag does nothing: what stands behind
+/// `!unsafe` or `!vault` is a text.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn variables(text: &str, locale: Locale) -> Result<Map<String, Value>, String> {
+    mapping(text, locale)?;
+    let mut options = options();
+    options.legacy_octal_numbers = true;
+    let variables: Option<Map<String, Value>> = parsed_with(text, options).map_err(|wrong| wrong.text(locale))?;
+    Ok(variables.unwrap_or_default())
+}
+
+/// Reads the text as a list, each entry with the place where it stands; `expected` says what the list is of.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn list<T: DeserializeOwned>(text: &str, expected: &str, locale: Locale) -> Result<Vec<Spanned<T>>, String> {
+    match read(text).map_err(|wrong| wrong.text(locale))? {
+        None | Some(Spanned { value: Outline::Nothing, .. }) => Ok(Vec::new()),
+        Some(Spanned { value: Outline::List(_), .. }) => {
+            let list: Option<Vec<Spanned<T>>> = parsed(text).map_err(|wrong| wrong.text(locale))?;
+            Ok(list.unwrap_or_default())
+        }
+        Some(other) => Err(at(&other, expected, locale)),
+    }
+}
+
+/// A sentence with the place that it is about in front.
+pub fn at<T>(node: &Spanned<T>, message: &str, locale: Locale) -> String {
+    Fault::at(node, message).text(locale)
+}
+
+/// Why a text was not read.
+enum Wrong {
+    /// Nothing stands in it.
+    Empty,
+    /// It is too long.
+    Size,
+    /// At a place.
+    At(Fault),
+}
+
+impl Wrong {
+    fn text(self, locale: Locale) -> String {
+        match self {
+            Self::Empty => td_string!(locale, errors.field.required).to_owned(),
+            Self::Size => too_large(locale),
+            Self::At(fault) => fault.text(locale),
+        }
+    }
+}
+
+impl From<Fault> for Wrong {
+    fn from(fault: Fault) -> Self {
+        Self::At(fault)
+    }
+}
+
+fn too_large(locale: Locale) -> String {
+    td_string!(locale, errors.field.yaml_size, max = MAX.to_string())
+}
+
 fn is_play_key(key: &str) -> bool {
     matches!(key, "hosts" | "import_playbook" | "ansible.builtin.import_playbook")
 }
 
-fn at<T>(node: &Spanned<T>, message: &str, locale: Locale) -> String {
-    let line = node.referenced.line().to_string();
-    let column = node.referenced.column().to_string();
-    td_string!(locale, errors.field.yaml, line = line, column = column, message = message.to_owned())
+fn read(text: &str) -> Result<Option<Spanned<Outline>>, Wrong> {
+    parsed(text)
 }
 
-fn read(text: &str, locale: Locale) -> Result<Option<Spanned<Outline>>, String> {
+/// Reads a value whose shape is known; `None` where there is nothing, or comments alone.
+///
+/// # Errors
+/// What is wrong, with line and column.
+pub fn value<T: DeserializeOwned>(text: &str, locale: Locale) -> Result<Option<T>, String> {
+    parsed(text).map_err(|wrong| wrong.text(locale))
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
+    parsed_with(text, options())
+}
+
+fn parsed_with<T: DeserializeOwned>(text: &str, options: Options) -> Result<T, Wrong> {
     if text.len() > MAX {
-        return Err(td_string!(locale, errors.field.yaml_size, max = MAX.to_string()));
+        return Err(Wrong::Size);
     }
-    serde_saphyr::from_str_with_options::<Option<Spanned<Outline>>>(text, options()).map_err(|error| {
+    serde_saphyr::from_str_with_options::<T>(text, options).map_err(|error| {
         let error = error.without_snippet();
         let (line, column) = error.location().map_or((1, 1), |location| (location.line(), location.column()));
-        let (line, column) = (line.max(1).to_string(), column.max(1).to_string());
         // The position stands in front; what the parser adds behind would say it twice.
         let message = error.to_string();
         let message = message.lines().next().unwrap_or_default();
         let message = message.split(" at line ").next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        td_string!(locale, errors.field.yaml, line = line, column = column, message = message)
+        Wrong::At(Fault::new(line, column, message))
     })
 }
 
@@ -234,7 +352,7 @@ impl<'de> Deserialize<'de> for Entry {
 
 #[cfg(test)]
 mod tests {
-    use super::{mapping, playbook};
+    use super::{mapping, playbook, variables};
     use crate::i18n::Locale;
     use std::{fmt::Write as _, time::Instant};
 
@@ -271,6 +389,20 @@ mod tests {
     }
 
     #[test]
+    fn variables_are_read_as_ansible_reads_them() {
+        let text = "a: yes\nb: 0644\nc: [1, 2.5, off]\nd: {e: ~}\nf: !unsafe '{{ x }}'\n1: one\nh: 'no'\n";
+
+        let read = serde_json::to_value(variables(text, Locale::en).expect("they can be read")).expect("it is JSON");
+
+        let expected = serde_json::json!({
+            "a": true, "b": 420, "c": [1, 2.5, false], "d": {"e": null}, "f": "{{ x }}", "1": "one", "h": "no",
+        });
+        assert_eq!(read, expected);
+        assert_eq!(variables("# later\n", Locale::en), Ok(serde_json::Map::new()));
+        assert!(variables("- a\n", Locale::en).is_err());
+    }
+
+    #[test]
     fn bombs_are_refused_at_once() {
         let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for level in 1..30 {
@@ -287,6 +419,7 @@ mod tests {
             let began = Instant::now();
             assert!(mapping(&bomb, Locale::en).is_err(), "{}", &bomb[..40]);
             assert!(playbook(&bomb, Locale::en).is_err(), "{}", &bomb[..40]);
+            assert!(variables(&bomb, Locale::en).is_err(), "{}", &bomb[..40]);
             eprintln!("{:?} for {} bytes of {:?}", began.elapsed(), bomb.len(), &bomb[..20]);
         }
     }

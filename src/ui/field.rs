@@ -155,6 +155,7 @@ pub fn TextAreaField(
                 rows=rows.to_string()
                 required=required
                 spellcheck=if code { "false" } else { "true" }
+                autocomplete=code.then_some("off")
                 placeholder=move || placeholder.get()
                 aria-invalid=move || problem.get().is_some().then_some("true")
                 aria-describedby=described

@@ -34,7 +34,7 @@ pub fn Bytes(
     view! { <span class="number">{move || bytes(size.get(), i18n.get_locale())}</span> }
 }
 
-/// How long ago something was, kept current; the exact time is the tooltip.
+/// How long ago something was, or how far it is ahead, kept current; the exact time is the tooltip.
 ///
 /// The server and the first rendering show the date; the browser's clock is asked afterwards.
 #[component]
@@ -50,7 +50,8 @@ pub fn Ago(
         let Some(now) = now.get() else {
             return at.to_string().chars().take(16).collect::<String>().replace('T', " ");
         };
-        let seconds = at.age(now).as_secs();
+        let is_ahead = at > now;
+        let seconds = if is_ahead { now.age(at) } else { at.age(now) }.as_secs();
         let (count, unit) = match seconds {
             0..=44 => return t_string!(i18n, common.ago.now).to_owned(),
             45..=3_599 => ((seconds + 30) / 60, Unit::Minute),
@@ -58,6 +59,16 @@ pub fn Ago(
             _ => (seconds / 86_400, Unit::Day),
         };
         let count_text = count.to_string();
+        if is_ahead {
+            return match (unit, count) {
+                (Unit::Minute, 0 | 1) => t_string!(i18n, common.ahead.minute).to_owned(),
+                (Unit::Minute, _) => t_string!(i18n, common.ahead.minutes, count = count_text),
+                (Unit::Hour, 1) => t_string!(i18n, common.ahead.hour).to_owned(),
+                (Unit::Hour, _) => t_string!(i18n, common.ahead.hours, count = count_text),
+                (Unit::Day, 1) => t_string!(i18n, common.ahead.day).to_owned(),
+                (Unit::Day, _) => t_string!(i18n, common.ahead.days, count = count_text),
+            };
+        }
         match (unit, count) {
             (Unit::Minute, 0 | 1) => t_string!(i18n, common.ago.minute).to_owned(),
             (Unit::Minute, _) => t_string!(i18n, common.ago.minutes, count = count_text),

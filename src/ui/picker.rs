@@ -4,7 +4,7 @@ use super::{
     field::{FieldFrame, described_by},
     icon::Icon,
 };
-use crate::i18n::{t, t_string, use_i18n};
+use crate::i18n::{t_string, use_i18n};
 use leptos::prelude::*;
 
 /// One thing that can be picked.
@@ -18,8 +18,9 @@ pub struct Pick {
 
 /// An input that finds things by name and keeps those that were picked, one or several.
 ///
-/// The arrow keys walk through what is found, Enter picks, Escape closes, and Backspace in an empty
-/// input takes the last one back.
+/// The list opens by a press, by typing and by the arrow key, and not by focus alone: it would hide what
+/// stands below, such as what is wrong with the field. The arrow keys walk through what is found, Enter
+/// picks, Escape closes, and Backspace in an empty input takes the last one back.
 #[component]
 pub fn PickerField(
     /// The input's id and name, unique on the page.
@@ -38,6 +39,9 @@ pub fn PickerField(
     /// What was found for the words.
     #[prop(into)]
     offers: Signal<Vec<Pick>>,
+    /// Whether the answer to what is typed is still to come.
+    #[prop(into, optional)]
+    waiting: Signal<bool>,
     /// Called when the list opens, before anything was typed.
     #[prop(optional)]
     on_open: Option<Callback<()>>,
@@ -124,7 +128,6 @@ pub fn PickerField(
                         aria-required=required.then_some("true")
                         placeholder=move || t_string!(i18n, common.pick)
                         prop:value=move || words.get()
-                        on:focus=move |_| show()
                         on:click=move |_| show()
                         on:blur=move |_| {
                             open.set(false);
@@ -183,7 +186,7 @@ pub fn PickerField(
                     }}
                     {move || left.with(Vec::is_empty).then(|| view! {
                         <li class="picker__none" role="option" aria-selected="false" aria-disabled="true">
-                            {t!(i18n, common.list.nothing_found)}
+                            {move || if waiting.get() { t_string!(i18n, common.loading) } else { t_string!(i18n, common.list.nothing_found) }}
                         </li>
                     })}
                 </ul>

@@ -67,7 +67,7 @@ async fn work(run: Arc<Run>) -> Result<Value> {
 }
 
 fn add_workers(state: &State) {
-    state.jobs.add(Worker { family: "test", resumes: |kind| kind == "test.again", work: |run| Box::pin(work(run)) });
+    state.jobs.add(Worker::new("test", |kind| kind == "test.again", |run| Box::pin(work(run))));
 }
 
 fn new(app: &TestApp, kind: &'static str, operation: Value) -> NewJob {
@@ -446,6 +446,29 @@ async fn a_hundred_thousand_lines_reach_a_viewer_who_is_cut_off_fifty_times() {
 }
 
 #[tokio::test]
+async fn words_are_found_in_all_of_a_jobs_output() {
+    on_both(async |app| {
+        add_workers(&app.state);
+        let id = enqueue(&app, "test.lines", json!({ "count": 1500 })).await;
+        let _runner = server::start(&app.state);
+        ended(&app, id).await;
+        let found = async |words: &str| {
+            let found = store::search(&app.state, &SYSTEM, id, words).await.expect("it can be searched");
+            (found.total, found.matches.first().map(|line| line.text.clone()), found.matches.len())
+        };
+
+        assert_eq!(found("LINE 77").await, (11, Some("line 77".to_owned()), 11));
+        // Of too many the last ones, and signs of the database's own mean nothing.
+        assert_eq!(found("line").await, (1500, Some("line 1001".to_owned()), 500));
+        assert_eq!(found("line%7").await.0, 0);
+        assert_eq!(found("line_7").await.0, 0);
+        assert_eq!(found("!").await.0, 0);
+        assert_eq!(found("  ").await.0, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stream_of_a_job_goes_on_over_a_restart_of_the_server() {
     let app = TestApp::start().await;
     add_workers(&app.state);
@@ -558,6 +581,26 @@ async fn jobs_are_listed_by_page_within_reach() {
         assert_eq!(query(JobQuery { state: Some(JobState::Failed), ..wide.clone() }).await.items.len(), 0);
         assert_eq!(query(JobQuery { mine: true, ..wide.clone() }).await.items.len(), 0, "the viewer asked for none");
         assert_eq!(query(JobQuery { search: Some("STORY of test".to_owned()), ..wide.clone() }).await.items.len(), 3);
+
+        let sorted = async |sort: &str, before| {
+            let page = query(JobQuery { sort: sort.to_owned(), before, per_page: 3, ..JobQuery::default() }).await;
+            (page.items.iter().map(|job| (job.kind.clone(), job.id)).collect::<Vec<_>>(), page.next)
+        };
+        let (mut by_kind, next) = sorted("kind", None).await;
+        by_kind.extend(sorted("kind", next).await.0);
+        let in_order = [1, 3, 0, 2, 4].map(|number: usize| ids[number]);
+        assert_eq!(by_kind.iter().map(|(_, id)| *id).collect::<Vec<_>>(), in_order, "{by_kind:?}");
+        let (mut turned, next) = sorted("-kind", None).await;
+        turned.extend(sorted("-kind", next).await.0);
+        by_kind.reverse();
+        assert_eq!(turned, by_kind);
+        assert_eq!(sorted("created", None).await.0[0].1, ids[0]);
+        let of = |domain: &str| JobQuery { customer: Some(app.customer_id(domain)), ..wide.clone() };
+        assert_eq!([query(of("acme")).await.items.len(), query(of("globex")).await.items.len()], [5, 0]);
+        let permit = app.context(VIEWER).permit::<Reading>("job").expect("viewers see jobs");
+        let nonsense = JobQuery { sort: "colour".to_owned(), ..wide.clone() };
+        let refused = store::list(&app.state, &permit, &nonsense).await.expect_err("there is no such order");
+        assert_eq!(refused.problems()[0].field, "sort");
 
         let stranger = app.context(STRANGER).permit::<Reading>("job").expect("administrators see jobs");
         assert!(store::list(&app.state, &stranger, &wide).await.expect("it answers").items.is_empty());

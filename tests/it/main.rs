@@ -1,18 +1,24 @@
 //! Stories across the whole server: started in process, on both databases.
 
 mod access;
+mod ansible;
 mod api;
 mod binary;
 mod contract;
+mod credentials;
 mod deployments;
 mod door;
 mod durability;
 mod engine_faults;
 mod events;
 mod jobs;
+mod machines;
 mod matrix;
+mod playbooks;
 mod process;
 mod records;
+mod runs;
+mod schedules;
 mod security;
 mod seventh;
 mod support;

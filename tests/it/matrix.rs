@@ -38,13 +38,15 @@ enum Writers {
 }
 
 /// The kinds, and who may write them. Everybody reads what is in their reach.
-const KINDS: [(&str, Writers); 7] = [
+const KINDS: &[(&str, Writers)] = &[
+    ("credentials", Writers::Regulars),
     ("customers", Writers::Platform),
     ("hosts", Writers::Regulars),
     ("logins", Writers::Owners),
     ("machines", Writers::Regulars),
     ("playbooks", Writers::Regulars),
     ("racks", Writers::Regulars),
+    ("schedules", Writers::Regulars),
     ("users", Writers::Administrators),
 ];
 
@@ -63,6 +65,8 @@ enum Who {
     OfAcme(u16),
     /// The same without viewers, who are refused what they may see.
     WorkersOfAcme(u16),
+    /// The same, where viewers are refused before it is looked whose it is.
+    OperatorsOfAcme(u16),
     /// Acme's administrator alone; for the others it does not exist.
     Own(u16),
 }
@@ -71,9 +75,9 @@ impl Who {
     fn expected(self, person: Person) -> u16 {
         let (is_viewer, is_near) = (person.role == Role::Viewer, person.customer.is_none_or(|name| name == "acme"));
         match self {
-            Self::Workers(_) if is_viewer => 403,
+            Self::Workers(_) | Self::OperatorsOfAcme(_) if is_viewer => 403,
             Self::PlatformWorkers(_) if is_viewer || person.customer.is_some() => 403,
-            Self::OfAcme(_) | Self::WorkersOfAcme(_) if !is_near => 404,
+            Self::OfAcme(_) | Self::WorkersOfAcme(_) | Self::OperatorsOfAcme(_) if !is_near => 404,
             Self::WorkersOfAcme(_) if is_viewer => 403,
             Self::Own(_) if person != ADMIN => 404,
             Self::Anybody(status)
@@ -82,6 +86,7 @@ impl Who {
             | Self::PlatformWorkers(status)
             | Self::OfAcme(status)
             | Self::WorkersOfAcme(status)
+            | Self::OperatorsOfAcme(status)
             | Self::Own(status) => status,
         }
     }
@@ -98,17 +103,55 @@ enum Sent {
 const START: Sent = Sent::Json(r#"{"operation": "start", "data": {}, "object": "x"}"#);
 const REMOVE: Sent = Sent::Json(r#"{"operation": "remove", "data": {}, "object": "x"}"#);
 
+const RUN: Sent = Sent::Json(r#"{"playbook": "019acb6a-0000-7000-8000-000000000000"}"#);
+
 /// The routes beside the records'. The engine is away, which whoever gets that far is told (503).
-const ROUTES: [(&str, Who, Sent); 40] = [
+const ROUTES: &[(&str, Who, Sent)] = &[
     ("POST /api/v1/login", Who::Anybody(422), Sent::Json("{}")),
     ("DELETE /api/v1/login", Who::All(204), Sent::Nothing),
     ("GET /api/heartbeat", Who::Anybody(200), Sent::Nothing),
     ("POST /api/csp-report", Who::Anybody(415), Sent::Json("{}")),
     ("GET /api/v1/status", Who::All(200), Sent::Nothing),
     ("GET /api/v1/jobs", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/jobs/export", Who::All(200), Sent::Nothing),
+    ("GET /api/v1/provisioning/runs", Who::All(200), Sent::Nothing),
+    ("POST /api/v1/provisioning/runs", Who::Workers(422), RUN),
+    ("POST /api/v1/provisioning/runs/preview", Who::Workers(422), RUN),
+    ("GET /api/v1/provisioning/runs/{run}", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/provisioning/runs/{run}/events", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/provisioning/runs/{run}/results/{sequence}", Who::OfAcme(200), Sent::Nothing),
+    // It waits still.
+    ("POST /api/v1/provisioning/runs/{run}/again", Who::WorkersOfAcme(409), Sent::Nothing),
+    ("GET /api/v1/provisioning/runs/{run}/compare/{run}", Who::OfAcme(200), Sent::Nothing),
     ("GET /api/v1/jobs/{job}", Who::OfAcme(200), Sent::Nothing),
     ("GET /api/v1/jobs/{job}/output", Who::OfAcme(200), Sent::Nothing),
     ("POST /api/v1/jobs/{job}/cancel", Who::WorkersOfAcme(200), Sent::Nothing),
+    ("POST /api/v1/schedules/preview", Who::All(422), Sent::Json("{}")),
+    ("POST /api/v1/schedules/{schedule}/run", Who::WorkersOfAcme(422), Sent::Nothing),
+    ("GET /api/v1/playbooks/{playbook}/files", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/playbooks/{playbook}/files/{object}", Who::All(404), Sent::Nothing),
+    ("PUT /api/v1/playbooks/{playbook}/files/{object}", Who::OperatorsOfAcme(204), Sent::Nothing),
+    ("DELETE /api/v1/playbooks/{playbook}/files/{object}", Who::Workers(404), Sent::Nothing),
+    ("GET /api/v1/playbooks/{playbook}/archive", Who::OfAcme(200), Sent::Nothing),
+    ("POST /api/v1/playbooks/{playbook}/archive", Who::Workers(415), Sent::Json("{}")),
+    ("GET /api/v1/playbooks/{playbook}/questions", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/playbooks/{playbook}/marks", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/playbooks/{playbook}/versions", Who::OfAcme(200), Sent::Nothing),
+    ("GET /api/v1/playbooks/{playbook}/versions/{object}", Who::All(404), Sent::Nothing),
+    ("POST /api/v1/playbooks/{playbook}/versions/{object}/restore", Who::Workers(404), Sent::Nothing),
+    ("GET /api/v1/machines/{machine}/host-keys", Who::OfAcme(200), Sent::Nothing),
+    ("POST /api/v1/machines/{machine}/host-keys/scan", Who::OperatorsOfAcme(422), Sent::Nothing),
+    ("POST /api/v1/machines/{machine}/host-keys/{key}/approve", Who::Workers(404), Sent::Nothing),
+    ("POST /api/v1/machines/{machine}/host-keys/{key}/reject", Who::Workers(404), Sent::Nothing),
+    ("POST /api/v1/machines/{machine}/check", Who::OperatorsOfAcme(200), Sent::Json("{}")),
+    ("GET /api/v1/machines/{machine}/facts", Who::OfAcme(200), Sent::Nothing),
+    ("POST /api/v1/machines/{machine}/facts/adopt", Who::OperatorsOfAcme(422), Sent::Json("{}")),
+    ("POST /api/v1/machines/{machine}/wake", Who::OperatorsOfAcme(422), Sent::Nothing),
+    ("GET /api/v1/hosts/{host}/host-keys", Who::OfAcme(200), Sent::Nothing),
+    ("POST /api/v1/hosts/{host}/host-keys/scan", Who::OperatorsOfAcme(422), Sent::Nothing),
+    ("POST /api/v1/hosts/{host}/host-keys/{key}/approve", Who::Workers(404), Sent::Nothing),
+    ("POST /api/v1/hosts/{host}/host-keys/{key}/reject", Who::Workers(404), Sent::Nothing),
+    ("GET /api/v1/hosts/{host}/inventory", Who::OfAcme(200), Sent::Nothing),
     ("GET /api/v1/engines", Who::All(200), Sent::Nothing),
     ("GET /api/v1/engines/{engine}", Who::All(200), Sent::Nothing),
     ("GET /api/v1/engines/{engine}/containers", Who::All(200), Sent::Nothing),
@@ -141,19 +184,57 @@ const ROUTES: [(&str, Who, Sent); 40] = [
     ("GET /images/{object}", Who::All(503), Sent::Nothing),
     ("GET /jobs", Who::All(200), Sent::Nothing),
     ("GET /jobs/{job}", Who::OfAcme(200), Sent::Nothing),
+    ("GET /runs", Who::All(200), Sent::Nothing),
+    ("GET /runs/new", Who::All(200), Sent::Nothing),
+    ("GET /runs/{run}", Who::OfAcme(200), Sent::Nothing),
+    ("GET /runs/{run}/compare/{run}", Who::OfAcme(200), Sent::Nothing),
+    ("GET /playbooks/{object}/run", Who::All(404), Sent::Nothing),
 ];
 
 /// Server functions of the other slices, with their arguments.
-const FUNCTIONS: [(&str, Who, &str); 19] = [
+const FUNCTIONS: &[(&str, Who, &str)] = &[
+    ("ansible_modules", Who::All(200), "{}"),
+    ("check_draft", Who::Workers(200), r#"{"id": null, "content": "- hosts: all", "thorough": false}"#),
+    ("check_playbook", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
+    ("module_options", Who::All(404), r#"{"module": "x"}"#),
+    ("playbook_diff", Who::OfAcme(200), r#"{"id": "{playbook}", "before": 0, "after": 1}"#),
+    ("playbook_examples", Who::All(200), "{}"),
+    ("playbook_file", Who::All(404), r#"{"id": "{playbook}", "path": "x"}"#),
+    ("playbook_files", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
+    ("playbook_questions", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
+    ("playbook_tags", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
+    ("playbook_versions", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
+    ("read_survey", Who::All(200), r#"{"survey": ""}"#),
+    ("remove_playbook_files", Who::Workers(404), r#"{"id": "{playbook}", "paths": ["x"]}"#),
+    ("restore_playbook", Who::OperatorsOfAcme(200), r#"{"id": "{playbook}", "number": 1}"#),
+    ("save_playbook_file", Who::OperatorsOfAcme(200), r#"{"id": "{playbook}", "path": "x", "text": "y"}"#),
+    ("adopt_facts", Who::OperatorsOfAcme(422), r#"{"machine": "{machine}", "fields": []}"#),
     ("cancel_job", Who::WorkersOfAcme(200), r#"{"id": "{job}"}"#),
+    ("compare_runs", Who::OfAcme(200), r#"{"before": "{run}", "after": "{run}"}"#),
+    ("get_run", Who::OfAcme(200), r#"{"id": "{run}"}"#),
+    ("list_runs", Who::All(200), r#"{"query": {}}"#),
+    ("preview_run", Who::Workers(422), r#"{"request": {"playbook": "019acb6a-0000-7000-8000-000000000000"}}"#),
+    ("run_again", Who::WorkersOfAcme(409), r#"{"id": "{run}", "failed_only": false}"#),
+    ("run_result", Who::OfAcme(200), r#"{"id": "{run}", "sequence": 1}"#),
+    ("start_run", Who::Workers(422), r#"{"request": {"playbook": "019acb6a-0000-7000-8000-000000000000"}}"#),
+    ("check_connection", Who::OperatorsOfAcme(200), r#"{"machine": "{machine}", "credentials": []}"#),
     ("container", Who::All(404), r#"{"engine": "local", "id": "x"}"#),
+    ("credential_uses", Who::All(404), r#"{"id": "00000000-0000-7000-8000-000000000000"}"#),
+    (
+        "decide_host_key",
+        Who::Workers(404),
+        r#"{"owner": {"kind": "machine", "id": "{machine}"}, "key": "{key}", "approve": true}"#,
+    ),
     ("engine_status", Who::All(200), r#"{"engine": "local"}"#),
     ("explain_spec", Who::All(200), r#"{"engine": "local", "spec": {"image": "a"}}"#),
+    ("get_facts", Who::OfAcme(200), r#"{"machine": "{machine}"}"#),
     ("get_job", Who::OfAcme(200), r#"{"id": "{job}"}"#),
+    ("host_inventory", Who::OfAcme(200), r#"{"host": "{host}"}"#),
     ("image", Who::All(503), r#"{"engine": "local", "id": "x"}"#),
     ("job_lines", Who::OfAcme(200), r#"{"id": "{job}", "after": 0, "limit": 10}"#),
     ("list_containers", Who::All(200), r#"{"engine": "local"}"#),
     ("list_engines", Who::All(200), "{}"),
+    ("list_host_keys", Who::OfAcme(200), r#"{"owner": {"kind": "host", "id": "{host}"}}"#),
     ("list_images", Who::All(200), r#"{"engine": "local"}"#),
     ("list_jobs", Who::All(200), r#"{"query": {"per_page": 10}}"#),
     (
@@ -167,15 +248,22 @@ const FUNCTIONS: [(&str, Who, &str); 19] = [
         r#"{"engine": "local", "operation": {"operation": "remove", "data": {}}, "objects": ["x"]}"#,
     ),
     ("overview", Who::All(200), "{}"),
+    ("preview_schedule", Who::All(200), r#"{"cron": "0 3 * * *", "time_zone": "UTC"}"#),
     ("read_account", Who::All(200), ""),
     ("refresh_usage", Who::All(503), r#"{"engine": "local"}"#),
+    ("run_schedule", Who::WorkersOfAcme(422), r#"{"id": "{schedule}"}"#),
     ("running_jobs", Who::All(200), "{}"),
+    ("schedule_of_run", Who::OperatorsOfAcme(200), r#"{"id": "{run}"}"#),
+    ("scan_host_keys", Who::OperatorsOfAcme(422), r#"{"owner": {"kind": "machine", "id": "{machine}"}}"#),
     ("search_images", Who::All(503), r#"{"engine": "local", "term": "a"}"#),
+    ("search_job", Who::OfAcme(200), r#"{"id": "{job}", "words": "a"}"#),
     ("search_log", Who::All(404), r#"{"engine": "local", "id": "x", "needle": "a", "query": {}}"#),
+    ("test_credential", Who::Workers(404), r#"{"id": "00000000-0000-7000-8000-000000000000", "machine": null}"#),
+    ("wake_machine", Who::OperatorsOfAcme(422), r#"{"machine": "{machine}"}"#),
 ];
 
 /// Server functions over records: their arguments, and whether they write.
-const RECORD_FUNCTIONS: [(&str, bool); 10] = [
+const RECORD_FUNCTIONS: &[(&str, bool)] = &[
     ("find_records", false),
     ("get_record", false),
     ("record_history", false),
@@ -209,7 +297,7 @@ fn reaches(person: Person, writers: Writers) -> bool {
 /// A record of Acme of each kind.
 async fn targets(app: &TestApp) -> HashMap<&'static str, String> {
     let mut targets = HashMap::new();
-    for (plural, writers) in KINDS {
+    for &(plural, writers) in KINDS {
         let kind = entry_by_plural(plural).expect("the kind is in the list").kind;
         let id = match plural {
             "customers" => app.customer_id("acme").to_string(),
@@ -299,7 +387,7 @@ async fn every_route_stands_in_a_table_and_every_row_is_a_route() {
     let registered: BTreeSet<_> = registered(&app).iter().map(|route| nameless(route)).collect();
 
     let functions = FUNCTIONS.iter().map(|(name, ..)| name).chain(RECORD_FUNCTIONS.iter().map(|(name, _)| name));
-    let listed = of_records().into_keys().chain(ROUTES.map(|(route, ..)| route.to_owned()));
+    let listed = of_records().into_keys().chain(ROUTES.iter().map(|(route, ..)| (*route).to_owned()));
     let listed = listed.chain(functions.map(|name| format!("POST /api/fn/{name}")));
     let listed: BTreeSet<_> = listed.map(|route| nameless(&route)).collect();
     let document = openapi::document();
@@ -439,10 +527,61 @@ async fn job(app: &TestApp) -> Id<Job> {
     jobs::enqueue(&app.state, &permit, new).await.expect("it is queued")
 }
 
+/// A run of Acme's regular user, which waits for ever.
+async fn run(app: &TestApp) -> Id<Job> {
+    let id = job(app).await;
+    let event = json!({"kind": "start", "ansible": "2.19.14"}).to_string();
+    let row = sql("insert into runs
+                     (id, customer, playbook, playbook_name, revision, request, target, command, state, isolation,
+                      person_name, recap, created_at, last_event, events_offset)
+                   values ($1, $2, $1, $3, 1, $4, '[]', '', 'queued', '', '', '[]', 0, 1, 0)")
+    .bind(id.to_string())
+    .bind(app.customer_id("acme").to_string())
+    .bind(JOB)
+    .bind(json!({ "playbook": id }).to_string());
+    app.state.db.execute(&SYSTEM, row).await.expect("it is written");
+    let event = sql("insert into run_events (run, sequence, at, event, result) values ($1, 1, 0, $2, '{}')")
+        .bind(id.to_string())
+        .bind(event);
+    app.state.db.execute(&SYSTEM, event).await.expect("it is written");
+    id
+}
+
+/// A schedule of Acme whose playbook is out of use, so that nothing is run.
+async fn schedule(app: &TestApp) -> String {
+    let mut input = sample(app, kind("schedule"), 1).await;
+    input.insert("name".to_owned(), json!(Id::<()>::new()));
+    let made = app.make(ADMIN, kind("schedule"), Value::Object(input)).await;
+    let off = sql("update playbooks set enabled = $1 where id = $2").bind(false);
+    let off = off.bind(made.item["playbook"].as_str().expect("it has a playbook"));
+    app.state.db.execute(&SYSTEM, off).await.expect("it is written");
+    made.base.id.to_string()
+}
+
+/// A playbook of Acme.
+async fn playbook(app: &TestApp) -> String {
+    let input = json!({ "name": Id::<()>::new(), "content": "- hosts: all\n" });
+    app.make(ADMIN, kind("playbook"), input).await.base.id.to_string()
+}
+
 /// A login of Acme's administrator.
 async fn login_of_admin(app: &TestApp) -> String {
     let user = app.session(ADMIN).user;
     login::enter(&app.context(ADMIN), user).await.expect("a login can be made").session.login.to_string()
+}
+
+/// The text with a machine and a group of Acme, which have no address, and a key that there is not.
+async fn with_records(app: &TestApp, text: String) -> String {
+    let mut text = text.replace("{key}", "00000000-0000-7000-8000-000000000000");
+    for (placeholder, name) in [("{machine}", "machine"), ("{host}", "host")] {
+        if text.contains(placeholder) {
+            let title = format!("m-{}", Id::<()>::new());
+            let input =
+                if name == "machine" { json!({"name": title, "type": "remote"}) } else { json!({"name": title}) };
+            text = text.replace(placeholder, &app.make(ADMIN, kind(name), input).await.base.id.to_string());
+        }
+    }
+    text
 }
 
 /// A request to a row's route, as a page of ours or a program would make it.
@@ -452,12 +591,23 @@ async fn request(app: &TestApp, route: &str, sent: Sent) -> Ask {
     if path.contains("{job}") {
         path = path.replace("{job}", &job(app).await.to_string());
     }
+    if path.contains("{run}") {
+        path = path.replace("{run}", &run(app).await.to_string()).replace("{sequence}", "1");
+    }
+    if path.contains("{schedule}") {
+        path = path.replace("{schedule}", &schedule(app).await);
+    }
+    if path.contains("{playbook}") {
+        path = path.replace("{playbook}", &playbook(app).await);
+    }
+    path = with_records(app, path).await;
     if path.contains("{login}") {
         path = path.replace("{login}", &login_of_admin(app).await);
     }
     let method = match method {
         "GET" => "GET",
         "DELETE" => "DELETE",
+        "PUT" => "PUT",
         "POST" | "ANY" => "POST",
         other => panic!("no row has {other}"),
     };
@@ -475,7 +625,7 @@ async fn every_other_route_lets_in_whom_the_table_says_and_nobody_else() {
     let door = Door::of(&app.state);
     let (mut cells, mut wrong) = (0, Vec::new());
 
-    for (route, who, sent) in ROUTES {
+    for &(route, who, sent) in ROUTES {
         let reply = door.send(request(&app, route, sent).await).await;
         let fits = match who {
             Who::Anybody(status) => reply.status == status,
@@ -507,9 +657,20 @@ async fn every_other_server_function_lets_in_whom_the_table_says_and_nobody_else
     let app = without_an_engine().await;
     let mut wrong = Vec::new();
 
-    for (name, who, arguments) in FUNCTIONS {
+    for &(name, who, arguments) in FUNCTIONS {
         for person in PEOPLE {
+            let mut arguments = arguments.replace("{job}", &job(&app).await.to_string());
+            if arguments.contains("{run}") {
+                arguments = arguments.replace("{run}", &run(&app).await.to_string());
+            }
+            if arguments.contains("{schedule}") {
+                arguments = arguments.replace("{schedule}", &schedule(&app).await);
+            }
+            if arguments.contains("{playbook}") {
+                arguments = arguments.replace("{playbook}", &playbook(&app).await);
+            }
             let arguments = arguments.replace("{job}", &job(&app).await.to_string());
+            let arguments = with_records(&app, arguments).await;
             let content_type =
                 if arguments.is_empty() { "application/x-www-form-urlencoded" } else { "application/json" };
             let body = Some((content_type, arguments.into_bytes()));

@@ -3,10 +3,16 @@
 
 use crate::{
     door::{Door, get},
-    support::{ADMIN, STRANGER, TestApp, VIEWER, kind},
+    support::{ADMIN, STRANGER, SYSTEM, TestApp, VIEWER, kind, on_both},
 };
-use muelle::storage::item::{Field, Item, Kind, Shape};
+use muelle::{
+    authentication::server::Updating,
+    id::Id,
+    platform::db::sql,
+    storage::item::{Field, Fields, Item, Kind, Shape, server::store},
+};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// A rack in a data centre.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +27,8 @@ pub struct Rack {
     pub serviced_at: Option<muelle::time::Timestamp>,
     /// The machine that watches it.
     pub watcher: Option<muelle::id::Id<muelle::storage::Machine>>,
+    /// Who looked after it last; the system writes it down.
+    pub checked_by: Option<muelle::id::Id<muelle::storage::User>>,
     /// Words.
     pub tags: Vec<String>,
 }
@@ -33,6 +41,7 @@ impl Item for Rack {
             Field::shaped("locked", |_| "Locked", Shape::Switch).listed(),
             Field::shaped("serviced_at", |_| "Serviced", Shape::Time),
             Field::shaped("watcher", |_| "Watcher", Shape::Reference("machine")),
+            Field::shaped("checked_by", |_| "Checked by", Shape::Reference("user")).read_only(),
             Field::shaped("tags", |_| "Tags", Shape::Words).searched(),
         ]);
 }
@@ -65,4 +74,27 @@ async fn its_pages_are_there_from_the_start() {
     holds(&details.text, &["north-7", "Units", "42", "Locked", "Serviced", "Watcher", "cold-aisle"]);
     holds(&edit.text, &["value=\"north-7\"", "value=\"42\""]);
     assert!(!foreign.text.contains("north-7"));
+}
+
+#[tokio::test]
+async fn what_the_system_refers_to_may_be_gone_when_a_person_changes_the_record() {
+    on_both(async |app: TestApp| {
+        let racks = kind("rack");
+        let rack = json!({ "name": "south-2", "units": 42, "locked": true, "tags": [] });
+        let made = app.make(ADMIN, racks, rack).await;
+        let id = made.base.id;
+        let statement = sql("update racks set checked_by = $1 where id = $2");
+        let statement = statement.bind(Id::<()>::new().to_string()).bind(id.to_string());
+        app.state.db.execute(&SYSTEM, statement).await.expect("the system writes it down");
+        let permit = app.permit::<Updating>(ADMIN, racks);
+
+        let mut change = Fields::from_iter([("revision".to_owned(), json!(made.base.revision))]);
+        for (name, value) in [("name", json!("south-2")), ("units", json!(40)), ("locked", json!(false))] {
+            change.insert(name.to_owned(), value);
+        }
+        let changed = store::update(&app.state, &permit, racks, id, change).await.expect("it can be changed");
+
+        assert_eq!(changed.item["units"], json!(40));
+    })
+    .await;
 }

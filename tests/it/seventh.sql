@@ -14,6 +14,7 @@ create table racks (
   locked boolean not null,
   serviced_at bigint,
   watcher text references machines (id),
+  checked_by text,
   tags text not null
 );
 

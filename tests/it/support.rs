@@ -117,9 +117,15 @@ impl TestApp {
         let url = postgres.as_ref().map(|postgres| postgres.url.clone()).unwrap_or_default();
         // Tests ask more in a minute than people do.
         let calls = if more.contains("calls_per_minute") { "" } else { "server.calls_per_minute = 0\n" };
+        // Runs are supervised by the binary that was built with the tests, not by the tests themselves.
+        let ansible = std::env::var("MUELLE_TEST_ANSIBLE").unwrap_or_default();
+        let provisioning = format!(
+            "provisioning.supervisor = {:?}\nprovisioning.ansible = {ansible:?}\n",
+            env!("CARGO_BIN_EXE_muelle"),
+        );
         let text = format!(
             "server.address = \"{address}\"\ndata.dir = {:?}\ndatabase.url = {url:?}\ndatabase.connections = 4\n\
-             {calls}{more}",
+             {calls}{provisioning}{more}",
             folder.path().join("data"),
         );
         let config = Config::from_text(&text).expect("the test's configuration is good");

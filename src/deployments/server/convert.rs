@@ -469,7 +469,7 @@ fn spec(inspect: &Value) -> ContainerSpec {
             .collect(),
         labels: mapping(&config["Labels"]),
         ports: published(&host["PortBindings"]),
-        mounts: mounts(&inspect["Mounts"]),
+        mounts: mounts(inspect),
         network,
         networks,
         restart: restart(&host["RestartPolicy"]),
@@ -518,20 +518,62 @@ fn published(bindings: &Value) -> Vec<PortSpec> {
     ports
 }
 
-fn mounts(mounts: &Value) -> Vec<MountSpec> {
+/// What is mounted, with what was asked of it: the list of mounts tells where, the order of the container how.
+fn mounts(inspect: &Value) -> Vec<MountSpec> {
+    let host = &inspect["HostConfig"];
     let word = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(visible);
-    let mount = |mount: &Value| MountSpec {
-        kind: word(&mount["Type"]).unwrap_or_default(),
-        // A volume whose name the engine made up is the container's own: a copy gets a new one.
-        source: if mount["Type"] == "volume" {
-            word(&mount["Name"]).filter(|name| !is_identifier(name))
-        } else {
-            word(&mount["Source"])
-        },
-        target: word(&mount["Destination"]).unwrap_or_default(),
-        read_only: mount["RW"] == Value::Bool(false),
+    let mount = |mount: &Value| {
+        let asked = host["Mounts"].as_array().into_iter().flatten();
+        let asked = asked.into_iter().find(|asked| asked["Target"] == mount["Destination"]).unwrap_or(&Value::Null);
+        let mode = asked["TmpfsOptions"]["Mode"].as_u64().filter(|mode| *mode > 0);
+        MountSpec {
+            kind: word(&mount["Type"]).unwrap_or_default(),
+            // A volume whose name the engine made up is the container's own: a copy gets a new one.
+            source: if mount["Type"] == "volume" {
+                word(&mount["Name"]).filter(|name| !is_identifier(name))
+            } else {
+                word(&mount["Source"])
+            },
+            target: word(&mount["Destination"]).unwrap_or_default(),
+            read_only: mount["RW"] == Value::Bool(false),
+            size: asked["TmpfsOptions"]["SizeBytes"].as_i64().filter(|size| *size > 0),
+            mode: mode.map(|mode| format!("{mode:o}")),
+            propagation: word(&mount["Propagation"]).filter(|name| mount["Type"] == "bind" && name != "rprivate"),
+            no_copy: asked["VolumeOptions"]["NoCopy"] == Value::Bool(true),
+        }
     };
-    mounts.as_array().into_iter().flatten().map(mount).collect()
+    let mut mounts: Vec<MountSpec> = inspect["Mounts"].as_array().into_iter().flatten().map(mount).collect();
+    // What `--tmpfs` asked for stands in a place of its own.
+    for (target, options) in host["Tmpfs"].as_object().into_iter().flatten() {
+        let (target, options) = (visible(target), options.as_str().unwrap_or_default());
+        let value = |name: &str| {
+            options.split(',').find_map(|option| option.strip_prefix(name)?.strip_prefix('=').map(visible))
+        };
+        let tmpfs = MountSpec {
+            kind: "tmpfs".to_owned(),
+            read_only: options.split(',').any(|option| option == "ro"),
+            size: value("size").as_deref().and_then(tmpfs_size),
+            mode: value("mode").filter(|mode| mode.len() <= 4),
+            target,
+            ..MountSpec::default()
+        };
+        match mounts.iter_mut().find(|mount| mount.target == tmpfs.target) {
+            Some(mount) => *mount = tmpfs,
+            None => mounts.push(tmpfs),
+        }
+    }
+    mounts
+}
+
+/// Bytes of a size as the kernel reads it: `65536k`, `64m`, `1g`, or plain bytes; a part of the memory is none.
+fn tmpfs_size(text: &str) -> Option<i64> {
+    let (number, factor) = match text.char_indices().next_back()? {
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    number.parse::<i64>().ok()?.checked_mul(factor).filter(|size| *size > 0)
 }
 
 /// How a container is connected: the name of its only network where that says everything, or else all of
@@ -743,6 +785,36 @@ mod tests {
             spec.mounts.iter().map(|mount| (mount.target.as_str(), mount.source.as_deref())).collect();
         assert_eq!(sources, [("/cache", None), ("/data", Some("data")), ("/srv", Some("/srv"))]);
         assert!(spec.mounts[1].read_only && spec.mounts[0].kind == "volume");
+    }
+
+    #[test]
+    fn a_copy_keeps_what_was_asked_of_its_mounts() {
+        let inspect = json!({"Id": ID, "Name": "/x", "Config": {"Image": "web"}, "State": {},
+        "Mounts": [
+            {"Type": "tmpfs", "Destination": "/cache", "RW": true},
+            {"Type": "bind", "Source": "/srv", "Destination": "/srv", "RW": true, "Propagation": "rshared"},
+            {"Type": "bind", "Source": "/etc", "Destination": "/etc", "RW": false, "Propagation": "rprivate"},
+            {"Type": "volume", "Name": "data", "Destination": "/data", "RW": true},
+        ],
+        "HostConfig": {
+            "Mounts": [
+                {"Type": "tmpfs", "Target": "/cache", "TmpfsOptions": {"SizeBytes": 1024, "Mode": 0o1770}},
+                {"Type": "volume", "Source": "data", "Target": "/data", "VolumeOptions": {"NoCopy": true}},
+            ],
+            "Tmpfs": {"/run": "rw,noexec,size=64m,mode=1777", "/tmp": "ro,size=50%"},
+        }});
+
+        let mounts = detail(inspect, None).expect("it has an identifier").spec.mounts;
+
+        let told = |mount: &MountSpec| (mount.target.clone(), mount.size, mount.mode.clone(), mount.read_only);
+        let all: Vec<_> = mounts.iter().map(told).collect();
+        let mode = |text: &str| Some(text.to_owned());
+        assert_eq!(all[0], ("/cache".to_owned(), Some(1024), mode("1770"), false));
+        assert_eq!(all[4], ("/run".to_owned(), Some(64 << 20), mode("1777"), false));
+        assert_eq!(all[5], ("/tmp".to_owned(), None, None, true));
+        assert_eq!(mounts[1].propagation.as_deref(), Some("rshared"));
+        assert_eq!(mounts[2].propagation, None);
+        assert!(mounts[3].no_copy && mounts.len() == 6);
     }
 
     #[test]

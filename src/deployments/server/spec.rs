@@ -19,8 +19,8 @@ use crate::{
 };
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig,
-    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, NetworkingConfig, PortBinding, PortMap,
-    ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    HostConfigLogConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountTmpfsOptions, MountType,
+    MountVolumeOptions, NetworkingConfig, PortBinding, PortMap, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use serde_json::Value;
 use std::{
@@ -168,6 +168,17 @@ impl Check {
                 "tmpfs" => must!(self, source.is_none(), at("source"), mount_no_source),
                 _ => must!(self, false, at("type"), mount_kind),
             }
+            let is = |kind: &str| mount.kind == kind;
+            if let Some(size) = mount.size {
+                must!(self, is("tmpfs") && size > 0, at("size"), mount_option);
+            }
+            if let Some(mode) = &mount.mode {
+                must!(self, is("tmpfs") && octal(mode).is_some(), at("mode"), mount_option);
+            }
+            if let Some(propagation) = &mount.propagation {
+                must!(self, is("bind") && self::propagation(propagation).is_some(), at("propagation"), mount_option);
+            }
+            must!(self, is("volume") || !mount.no_copy, at("no_copy"), mount_option);
         }
     }
 
@@ -426,17 +437,39 @@ fn mount(mount: &MountSpec, origin: Origin) -> Mount {
         "tmpfs" => (MountType::TMPFS, None),
         _ => (MountType::VOLUME, source.map(str::to_owned)),
     };
+    let is_tmpfs = typ == MountType::TMPFS && (mount.size.is_some() || mount.mode.is_some());
+    let propagation = mount.propagation.as_deref().and_then(propagation).filter(|_| typ == MountType::BIND);
     // A volume that the engine makes on the way belongs to whom the container belongs to.
     let labels = origin.customer.map(|customer| HashMap::from([(CUSTOMER_LABEL.to_owned(), customer.to_string())]));
     Mount {
         target: Some(normalised(&mount.target)),
         source,
         read_only: Some(mount.read_only),
-        volume_options: (typ == MountType::VOLUME && labels.is_some())
-            .then(|| MountVolumeOptions { labels, ..MountVolumeOptions::default() }),
+        bind_options: propagation
+            .map(|propagation| MountBindOptions { propagation: Some(propagation), ..MountBindOptions::default() }),
+        volume_options: (typ == MountType::VOLUME && (labels.is_some() || mount.no_copy)).then(|| MountVolumeOptions {
+            labels,
+            no_copy: mount.no_copy.then_some(true),
+            ..MountVolumeOptions::default()
+        }),
+        tmpfs_options: is_tmpfs.then(|| MountTmpfsOptions {
+            size_bytes: mount.size,
+            mode: mount.mode.as_deref().and_then(octal),
+            ..MountTmpfsOptions::default()
+        }),
         typ: Some(typ),
         ..Mount::default()
     }
+}
+
+/// Rights as a number, from up to four octal digits.
+fn octal(mode: &str) -> Option<i64> {
+    let is_octal = (1..=4).contains(&mode.len()) && mode.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
+    is_octal.then(|| i64::from_str_radix(mode, 8).ok()).flatten()
+}
+
+fn propagation(name: &str) -> Option<MountBindOptionsPropagationEnum> {
+    name.parse().ok().filter(|known| *known != MountBindOptionsPropagationEnum::EMPTY)
 }
 
 fn health(health: &HealthSpec) -> HealthConfig {
@@ -494,7 +527,7 @@ mod tests {
                     kind: "bind".to_owned(),
                     source: Some("etc".to_owned()),
                     target: "/a/../b".to_owned(),
-                    read_only: false,
+                    ..MountSpec::default()
                 },
                 MountSpec { kind: "floppy".to_owned(), target: "/c".to_owned(), ..MountSpec::default() },
             ],
@@ -604,8 +637,12 @@ mod tests {
     }
 
     prop_compose! {
-        fn mounts_of_any_kind()(kind in word(), source in option::of(word()), target in word(), read_only: bool) -> MountSpec {
-            MountSpec { kind, source, target, read_only }
+        fn mounts_of_any_kind()(
+            kind in word(), source in option::of(word()), target in word(), read_only: bool, no_copy: bool,
+            propagation in option::of(select(vec!["rshared", "rprivate", "x"])),
+        ) -> MountSpec {
+            let propagation = propagation.map(str::to_owned);
+            MountSpec { kind, source, target, read_only, propagation, no_copy, ..MountSpec::default() }
         }
     }
 
@@ -718,12 +755,31 @@ mod tests {
     }
 
     #[test]
+    fn the_options_of_a_mount_go_with_their_kind() {
+        let of = |kind: &str| MountSpec { kind: kind.to_owned(), target: "/x".to_owned(), ..MountSpec::default() };
+        let problems = |mount: MountSpec| {
+            fields(&ContainerSpec { image: "nginx".to_owned(), mounts: vec![mount], ..ContainerSpec::default() })
+        };
+        let tmpfs = MountSpec { size: Some(64 << 20), mode: Some("1770".to_owned()), ..of("tmpfs") };
+
+        let options = mount(&tmpfs, Origin::default()).tmpfs_options.expect("it has options");
+        assert_eq!((options.size_bytes, options.mode), (Some(64 << 20), Some(0o1770)));
+        assert_eq!(problems(tmpfs.clone()), [""; 0]);
+        assert_eq!(problems(MountSpec { kind: "volume".to_owned(), ..tmpfs }), ["mounts[0].size", "mounts[0].mode"]);
+        assert_eq!(problems(MountSpec { mode: Some("9".to_owned()), ..of("tmpfs") }), ["mounts[0].mode"]);
+        assert_eq!(problems(MountSpec { no_copy: true, ..of("tmpfs") }), ["mounts[0].no_copy"]);
+        let shared = MountSpec { propagation: Some("rshared".to_owned()), ..of("volume") };
+        assert_eq!(problems(shared), ["mounts[0].propagation"]);
+    }
+
+    #[test]
     fn the_property_test_would_notice_an_escape() {
         let bind = MountSpec {
             kind: "bind".to_owned(),
             source: Some("/etc".to_owned()),
             target: "/x".to_owned(),
             read_only: true,
+            ..MountSpec::default()
         };
         let spec = ContainerSpec { image: "nginx".to_owned(), mounts: vec![bind], ..ContainerSpec::default() };
 

@@ -1,7 +1,7 @@
 //! What can be done with containers, from a row, the bulk bar or a container's own page: calls,
 //! messages, and the questions before them.
 
-use super::progress::JobProgress;
+use super::prune::PruneDialog;
 use crate::{
     app::refusal,
     authentication::policy::Verb,
@@ -9,13 +9,9 @@ use crate::{
         api::operate_containers,
         model::{Answer, Container, ContainerOperation, ContainerState},
     },
-    error::{Error, Result},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
-    id::Id,
-    jobs::model::Job,
-    ui::{
-        ActionButton, ButtonLook, CheckField, ConfirmDialog, Dialog, SelectField, TextField, Toasts, bytes, use_toasts,
-    },
+    error::Result,
+    i18n::{Locale, t_string, td_string, use_i18n},
+    ui::{ActionButton, ButtonLook, CheckField, ConfirmDialog, Dialog, SelectField, TextField, Toasts, use_toasts},
 };
 use leptos::prelude::*;
 use std::collections::{BTreeMap, HashSet};
@@ -204,7 +200,7 @@ pub(super) fn ActionDialogs(
         <RemoveDialog actions />
         <KillDialog actions />
         <RenameDialog actions />
-        <PruneDialog actions containers />
+        <PruneContainers actions containers />
     }
 }
 
@@ -384,19 +380,15 @@ fn RenameDialog(actions: Actions) -> impl IntoView {
     }
 }
 
+/// Asks before what stopped is cleared away; a label narrows it.
 #[component]
-fn PruneDialog(actions: Actions, containers: Signal<Vec<Container>>) -> impl IntoView {
+fn PruneContainers(actions: Actions, containers: Signal<Vec<Container>>) -> impl IntoView {
     let i18n = actions.i18n;
     let open = actions.pruning;
     let label = RwSignal::new(String::new());
-    let job = RwSignal::new(None::<Id<Job>>);
-    let busy = RwSignal::new(false);
-    let problem = RwSignal::new(None::<Error>);
     Effect::new(move || {
         if open.get() {
             label.set(String::new());
-            job.set(None);
-            problem.set(None);
         }
     });
     let goes = Memo::new(move |_| {
@@ -413,124 +405,32 @@ fn PruneDialog(actions: Actions, containers: Signal<Vec<Container>>) -> impl Int
                 .collect::<Vec<_>>()
         })
     });
-    let refused = Signal::derive(move || {
-        actions.refused.get().or_else(|| {
-            goes.with(Vec::is_empty).then(|| t_string!(i18n, deployments.containers.prune.nothing).to_owned())
-        })
-    });
-    let prune = Callback::new(move |()| {
-        busy.set(true);
-        let mut filters = BTreeMap::new();
+    let begin = move || async move {
         let label = label.get_untracked().trim().to_owned();
-        if !label.is_empty() {
-            filters.insert("label".to_owned(), serde_json::json!([label]));
-        }
-        leptos::task::spawn_local(async move {
-            let operation = ContainerOperation::Prune { filters };
-            match operate_containers(actions.engine.get_value(), operation.clone(), Vec::new()).await {
-                Ok(Answer::Job { id }) => {
-                    job.try_set(Some(id));
-                }
-                Ok(Answer::Result(_) | Answer::Results(_)) => {
-                    open.try_set(false);
-                    actions.after.try_run(operation);
-                }
-                Err(error) => {
-                    problem.try_set(Some(error));
-                }
-            }
-            busy.try_set(false);
-        });
-    });
-    let ended = Callback::new(move |_: Job| actions.after.run(ContainerOperation::Prune { filters: BTreeMap::new() }));
+        let filters = match label.as_str() {
+            "" => BTreeMap::new(),
+            label => BTreeMap::from([("label".to_owned(), serde_json::json!([label]))]),
+        };
+        operate_containers(actions.engine.get_value(), ContainerOperation::Prune { filters }, Vec::new()).await
+    };
     view! {
-        <Dialog open title=Signal::derive(move || t_string!(i18n, deployments.containers.prune.title).to_owned())>
-            {move || match job.get() {
-                Some(_) => {
-                    view! {
-                        <div class="dialog__body">
-                            <JobProgress id=job outcome=prune_outcome on_end=ended />
-                        </div>
-                        <div class="dialog__actions">
-                            <ActionButton
-                                label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
-                                on_press=Callback::new(move |()| open.set(false))
-                            />
-                        </div>
-                    }
-                        .into_any()
-                }
-                None => {
-                    view! {
-                        <div class="dialog__body">
-                            <p>{t!(i18n, deployments.containers.prune.text)}</p>
-                            <TextField
-                                name="prune-label"
-                                label=Signal::derive(move || t_string!(i18n, deployments.containers.prune.label).to_owned())
-                                placeholder="team=blue"
-                                value=label
-                            />
-                            <Going names=goes />
-                            {move || problem.get().map(|error| view! {
-                                <p class="field__problem" role="alert">{error.message(i18n.get_locale())}</p>
-                            })}
-                        </div>
-                        <div class="dialog__actions">
-                            <ActionButton
-                                label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
-                                on_press=Callback::new(move |()| open.set(false))
-                            />
-                            <ActionButton
-                                label=Signal::derive(move || {
-                                    t_string!(i18n, deployments.containers.prune.action, count = goes.with(Vec::len).to_string())
-                                })
-                                look=ButtonLook::Destroy
-                                refused
-                                busy
-                                on_press=prune
-                            />
-                        </div>
-                    }
-                        .into_any()
-                }
-            }}
-        </Dialog>
+        <PruneDialog
+            open
+            title=Signal::derive(move || t_string!(i18n, deployments.containers.prune.title).to_owned())
+            text=Signal::derive(move || t_string!(i18n, deployments.containers.prune.text).to_owned())
+            goes
+            refused=actions.refused
+            begin
+            on_end=Callback::new(move |()| actions.after.run(ContainerOperation::Prune { filters: BTreeMap::new() }))
+        >
+            <TextField
+                name="prune-label"
+                label=Signal::derive(move || t_string!(i18n, deployments.containers.prune.label).to_owned())
+                placeholder="team=blue"
+                value=label
+            />
+        </PruneDialog>
     }
-}
-
-/// The names of what would go: the first ten and how many more.
-#[component]
-pub(super) fn Going(names: Memo<Vec<String>>) -> impl IntoView {
-    let i18n = use_i18n();
-    view! {
-        <ul class="dialog__names mono" aria-label=move || t_string!(i18n, deployments.containers.prune.goes)>
-            {move || {
-                let names = names.get();
-                let more = names.len().saturating_sub(10);
-                if names.is_empty() {
-                    return view! { <li class="soft">{t!(i18n, deployments.containers.prune.nothing)}</li> }.into_any();
-                }
-                view! {
-                    {names.into_iter().take(10).map(|name| view! { <li>{name}</li> }).collect_view()}
-                    {(more > 0).then(|| view! { <li class="soft">{t_string!(i18n, common.and_more, count = more.to_string())}</li> })}
-                }
-                    .into_any()
-            }}
-        </ul>
-    }
-}
-
-/// What a prune removed and freed, from its outcome.
-pub(super) fn prune_outcome(outcome: &serde_json::Value) -> AnyView {
-    let i18n = use_i18n();
-    let freed = outcome.get("space_reclaimed").and_then(serde_json::Value::as_i64).unwrap_or_default();
-    let count = outcome.get("removed").and_then(|removed| removed.as_array()).map_or(0, Vec::len).to_string();
-    view! {
-        <p class="tone" data-tone="good">
-            {move || t_string!(i18n, deployments.containers.prune.done, count = count.clone(), size = bytes(freed, i18n.get_locale()))}
-        </p>
-    }
-    .into_any()
 }
 
 /// Whether labels match `name` or `name=value`; everything does when it is empty.

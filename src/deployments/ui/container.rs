@@ -46,6 +46,7 @@ fn ContainerOf(engine: String, id: String) -> impl IntoView {
         <LiveView
             fetch=move || container(engine.get_value(), id.get_value())
             changes
+            head=move || view! { <PageHead title=Signal::stored(id.get_value()) /> }
             trouble=|error| matches!(error, Error::NotFound { .. }).then(|| view! { <Gone /> }.into_any())
             view=move |live| view! { <Detail live engine /> }
         />
@@ -515,19 +516,64 @@ fn ProbeItem(probe: Probe) -> impl IntoView {
     }
 }
 
-/// Everything the engine says, as it says it.
+/// Everything the engine says, as a tree whose branches fold.
 #[component]
 pub(super) fn Inspect(value: Signal<serde_json::Value>) -> impl IntoView {
     let i18n = use_i18n();
+    let value = Memo::new(move |_| value.get());
     let text = Memo::new(move |_| value.with(|value| serde_json::to_string_pretty(value).unwrap_or_default()));
     view! {
         <Panel
             title=Signal::derive(move || t_string!(i18n, deployments.detail.tab.inspect).to_owned())
             end=ViewFn::from(move || view! { <CopyButton text /> })
         >
-            <pre class="console console--wrap inspect" tabindex="0" aria-label=move || t_string!(i18n, deployments.detail.tab.inspect)>
-                <div class="console__line">{move || text.get()}</div>
-            </pre>
+            <div class="panel__body inspect mono" tabindex="0" role="region" aria-label=move || t_string!(i18n, deployments.detail.tab.inspect)>
+                {move || value.with(|value| branches(value, 0))}
+            </div>
         </Panel>
     }
+}
+
+/// What a mapping or a list holds, a line each; what holds more folds.
+fn branches(value: &serde_json::Value, depth: usize) -> AnyView {
+    use serde_json::Value;
+
+    let line = |(name, value): (String, &Value)| {
+        let (count, brackets) = match value {
+            Value::Object(fields) if !fields.is_empty() => (fields.len(), ["{", "}"]),
+            Value::Array(items) if !items.is_empty() => (items.len(), ["[", "]"]),
+            leaf => {
+                let kind = if leaf.is_string() { "text" } else { "other" };
+                return view! {
+                    <div class="inspect__leaf">
+                        <span class="inspect__name">{name}</span>
+                        ": "
+                        <span data-kind=kind>{leaf.to_string()}</span>
+                    </div>
+                }
+                .into_any();
+            }
+        };
+        let [opening, closing] = brackets;
+        view! {
+            // The first level is what people look for; deeper ones are opened one by one.
+            <details open=depth == 0>
+                <summary>
+                    <span class="inspect__name">{name}</span>
+                    " "
+                    <span class="soft">{format!("{opening} {count} {closing}")}</span>
+                </summary>
+                {branches(value, depth + 1)}
+            </details>
+        }
+        .into_any()
+    };
+    let lines: Vec<AnyView> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| line((name.clone(), value))).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().map(|(place, value)| line((place.to_string(), value))).collect()
+        }
+        leaf => vec![leaf.to_string().into_any()],
+    };
+    view! { <div class="inspect__level">{lines}</div> }.into_any()
 }

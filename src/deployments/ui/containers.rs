@@ -8,7 +8,6 @@ use super::{
     use_engine,
 };
 use crate::{
-    app::setting,
     deployments::{
         api::list_containers,
         model::{Container, ContainerOperation, ContainerState, Health, Listing},
@@ -17,16 +16,21 @@ use crate::{
     i18n::{Locale, t, t_string, td_string, use_i18n},
     storage::item::ui::use_names,
     ui::{
-        ActionButton, Address, Ago, ButtonLook, Empty, Icon, LinkButton, Live, LiveView, Menu, MenuItem, MenuLink,
-        PageHead, browser, use_address,
+        ActionButton, Address, Ago, ButtonLook, ChoiceChip, ClearFilters, Empty, Icon, LinkButton, Live, LiveView,
+        Menu, MenuItem, MenuLink, PageHead, PageTurns, SearchBox, SortHead, browser,
+        list::{Column, ColumnMenu, Columns, ExportMenu, USUAL_SIZE, page_size, unless_usual},
+        use_address,
     },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    time::Duration,
+};
 
-const PAGE_SIZES: [usize; 4] = [25, 50, 100, 200];
-const USUAL_SIZE: usize = 50;
+/// The list is in the browser already, so a search needs hardly a pause.
+const AT_ONCE: Duration = Duration::from_millis(120);
 
 /// The list of containers of the engine in scope.
 #[component]
@@ -148,109 +152,21 @@ fn Head(counts: Memo<Option<Counts>>, actions: Option<Actions>) -> impl IntoView
     }
 }
 
-/// A column that can be shown or hidden.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Column {
-    State,
-    Health,
-    Image,
-    Ports,
-    Created,
-    Networks,
-    Command,
-    Customer,
-}
+/// The columns beside the name.
+const COLUMNS: [Column; 8] = [
+    column("state", |locale| td_string!(locale, deployments.containers.column.state), true),
+    column("health", |locale| td_string!(locale, deployments.containers.column.health), true),
+    column("image", |locale| td_string!(locale, deployments.containers.column.image), true),
+    column("ports", |locale| td_string!(locale, deployments.containers.column.ports), true),
+    column("created", |locale| td_string!(locale, deployments.containers.column.created), true),
+    column("networks", |locale| td_string!(locale, deployments.containers.column.networks), false),
+    column("command", |locale| td_string!(locale, deployments.containers.column.command), false),
+    column("customer", |locale| td_string!(locale, deployments.containers.column.customer), false),
+];
 
-impl Column {
-    const ALL: [Self; 8] = [
-        Self::State,
-        Self::Health,
-        Self::Image,
-        Self::Ports,
-        Self::Created,
-        Self::Networks,
-        Self::Command,
-        Self::Customer,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::Health => "health",
-            Self::Image => "image",
-            Self::Ports => "ports",
-            Self::Created => "created",
-            Self::Networks => "networks",
-            Self::Command => "command",
-            Self::Customer => "customer",
-        }
-    }
-
-    fn label(self, locale: Locale) -> &'static str {
-        match self {
-            Self::State => td_string!(locale, deployments.containers.column.state),
-            Self::Health => td_string!(locale, deployments.containers.column.health),
-            Self::Image => td_string!(locale, deployments.containers.column.image),
-            Self::Ports => td_string!(locale, deployments.containers.column.ports),
-            Self::Created => td_string!(locale, deployments.containers.column.created),
-            Self::Networks => td_string!(locale, deployments.containers.column.networks),
-            Self::Command => td_string!(locale, deployments.containers.column.command),
-            Self::Customer => td_string!(locale, deployments.containers.column.customer),
-        }
-    }
-
-    const fn sorts(self) -> Option<SortBy> {
-        match self {
-            Self::State => Some(SortBy::State),
-            Self::Health => Some(SortBy::Health),
-            Self::Image => Some(SortBy::Image),
-            Self::Ports => Some(SortBy::Ports),
-            Self::Created => Some(SortBy::Created),
-            Self::Networks | Self::Command | Self::Customer => None,
-        }
-    }
-
-    const fn is_usual(self) -> bool {
-        !matches!(self, Self::Networks | Self::Command | Self::Customer)
-    }
-
-    /// The columns that a setting names; the usual ones without.
-    fn chosen(setting: Option<&str>) -> Vec<Self> {
-        Self::ALL
-            .into_iter()
-            .filter(|column| match setting {
-                Some(names) => names.split('.').any(|name| name == column.name()),
-                None => column.is_usual(),
-            })
-            .collect()
-    }
-}
-
-/// Which columns are shown, kept in a cookie so that the server renders them too.
-#[derive(Clone, Copy)]
-struct Columns {
-    chosen: Memo<Vec<Column>>,
-    keep: WriteSignal<Option<String>>,
-}
-
-impl Columns {
-    fn new() -> Self {
-        let (kept, keep) = setting("container-columns");
-        Self { chosen: Memo::new(move |_| Column::chosen(kept.get().as_deref())), keep }
-    }
-
-    fn has(self, column: Column) -> bool {
-        self.chosen.with(|chosen| chosen.contains(&column))
-    }
-
-    fn switch(self, column: Column) {
-        let names: Vec<&str> = Column::ALL
-            .into_iter()
-            .filter(|it| self.chosen.with_untracked(|chosen| chosen.contains(it)) != (*it == column))
-            .map(Column::name)
-            .collect();
-        self.keep.set(Some(names.join(".")));
-    }
+const fn column(name: &'static str, label: fn(Locale) -> &'static str, from_start: bool) -> Column {
+    // What is shown from the start can be sorted by; the others are lists of words.
+    Column { name, label, from_start, sorts: from_start }
 }
 
 /// What the list and its rows share.
@@ -289,8 +205,7 @@ fn ContainerList(live: Live<Listing<Container>>, engine: StoredValue<String>) ->
     });
     let (sort, page, size) = (address.get("sort"), address.get("page"), address.get("size"));
     let order = Memo::new(move |_| Order::read(&sort.get()));
-    let size =
-        Memo::new(move |_| size.get().parse().ok().filter(|size| PAGE_SIZES.contains(size)).unwrap_or(USUAL_SIZE));
+    let size = Memo::new(move |_| page_size(&size.get()));
     let groups = address.get("groups");
     let grouped = Memo::new(move |_| groups.get() != "off");
     let folded = RwSignal::new(HashSet::<String>::new());
@@ -324,7 +239,14 @@ fn ContainerList(live: Live<Listing<Container>>, engine: StoredValue<String>) ->
             selected.update(|selected| selected.retain(|id| !gone.contains(id)));
         }
     });
-    let list = List { actions, columns: Columns::new(), shown, selected, folded, customers: use_names("customer") };
+    let list = List {
+        actions,
+        columns: Columns::kept("container-columns", COLUMNS.to_vec()),
+        shown,
+        selected,
+        folded,
+        customers: use_names("customer"),
+    };
     let nothing_found = Memo::new(move |_| arranged.with(Vec::is_empty));
     view! {
         <Head counts actions=Some(actions) />
@@ -349,7 +271,18 @@ fn ContainerList(live: Live<Listing<Container>>, engine: StoredValue<String>) ->
                                 </Empty>
                             }.into_any()
                         } else {
-                            view! { <Table list paged order address /> <Pages paged size address /> }.into_any()
+                            view! {
+                                <Table list paged order address />
+                                <PageTurns
+                                    page=Signal::derive(move || paged.with(|paged| paged.page))
+                                    size
+                                    total=Signal::derive(move || paged.with(|paged| paged.total))
+                                    to_page=Callback::new(move |page| address.with(&[("page", &unless_usual(page, 1))]))
+                                    to_size=Callback::new(move |size| {
+                                        address.with(&[("size", &unless_usual(size, USUAL_SIZE)), ("page", "")])
+                                    })
+                                />
+                            }.into_any()
                         }}
                     }.into_any()
                 }}
@@ -400,6 +333,7 @@ fn Filters(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let set = move |key: &'static str, value: String| address.set(&[(key, &value), ("page", "")]);
+    let groups = address.get("groups");
     let stacks = Memo::new(move |_| {
         let names =
             listing.with(|listing| listing.items.iter().filter_map(|it| it.stack.clone()).collect::<BTreeSet<_>>());
@@ -431,33 +365,13 @@ fn Filters(
             .map(|health| (health_name(health).to_owned(), health_word(locale, health).to_owned()))
             .to_vec()
     });
-    let typed = RwSignal::new(filter.with_untracked(|filter| filter.words.clone()));
-    // The address may change by itself: back, forward, "clear the filters".
-    Effect::new(move || {
-        let words = filter.with(|filter| filter.words.clone());
-        if typed.with_untracked(|typed| typed.trim() != words) {
-            typed.set(words);
-        }
-    });
-    let search = leptos_use::use_debounce_fn_with_arg(
-        move |words: String| address.set(&[("q", words.trim()), ("page", "")]),
-        120.0,
-    );
     view! {
         <div class="filters" role="search">
-            <input
-                class="input"
-                type="search"
-                name="q"
-                autocomplete="off"
-                aria-label=move || t_string!(i18n, deployments.containers.filter_label)
-                placeholder=move || t_string!(i18n, deployments.containers.filter_label)
-                value=typed.get_untracked()
-                prop:value=move || typed.get()
-                on:input=move |event| {
-                    typed.set(event_target_value(&event));
-                    search(event_target_value(&event));
-                }
+            <SearchBox
+                label=Signal::derive(move || t_string!(i18n, deployments.containers.filter_label).to_owned())
+                words=Signal::derive(move || filter.with(|filter| filter.words.clone()))
+                pause=AT_ONCE
+                on_search=Callback::new(move |words| set("q", words))
             />
             <ChoiceChip
                 label=Signal::derive(move || t_string!(i18n, deployments.containers.column.state).to_owned())
@@ -487,14 +401,10 @@ fn Filters(
                     on_choose=Callback::new(move |value| set("customer", value))
                 />
             })}
-            {move || (!filter.with(Filter::is_empty)).then(|| view! {
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.list.clear_filters).to_owned())
-                    icon=lu::LuX
-                    look=ButtonLook::Quiet
-                    on_press=Callback::new(move |()| clear_filters(address))
-                />
-            })}
+            <ClearFilters
+                shown=Signal::derive(move || !filter.with(Filter::is_empty))
+                on_press=Callback::new(move |()| clear_filters(address))
+            />
             <div class="filters__end">
                 <ActionButton
                     label=Signal::derive(move || t_string!(i18n, deployments.containers.prune.open).to_owned())
@@ -503,110 +413,48 @@ fn Filters(
                     refused=list.actions.refused
                     on_press=Callback::new(move |()| list.actions.ask_prune())
                 />
-                <Menu
-                    id="container-columns"
-                    label=Signal::derive(move || t_string!(i18n, common.list.columns).to_owned())
-                    icon=lu::LuColumns3
-                    with_label=true
-                >
-                    <ColumnChoice columns=list.columns address />
-                </Menu>
-                <Menu
-                    id="container-export"
-                    label=Signal::derive(move || t_string!(i18n, common.list.export).to_owned())
-                    icon=lu::LuDownload
-                    with_label=true
-                >
-                    <MenuItem
-                        label="CSV"
-                        icon=lu::LuTable2
-                        on_press=Callback::new(move |()| browser::save("containers.csv", &as_csv(&arranged.get_untracked())))
-                    />
-                    <MenuItem
-                        label="JSON"
-                        icon=lu::LuBraces
-                        on_press=Callback::new(move |()| {
-                            let text = arranged.with_untracked(serde_json::to_string_pretty).unwrap_or_default();
-                            browser::save("containers.json", &text);
-                        })
-                    />
-                </Menu>
-            </div>
-        </div>
-    }
-}
-
-/// A chip that is a choice: dashed while it lets everything through.
-#[component]
-pub(super) fn ChoiceChip(
-    /// What it chooses by.
-    label: Signal<String>,
-    /// What is chosen; empty for any.
-    value: Signal<String>,
-    /// The values and their words.
-    #[prop(into)]
-    options: Signal<Vec<(String, String)>>,
-    /// Told what was chosen.
-    on_choose: Callback<String>,
-) -> impl IntoView {
-    let i18n = use_i18n();
-    view! {
-        <label class="choice-chip" data-chosen=move || (!value.get().is_empty()).then_some("true")>
-            <span>{move || label.get()}</span>
-            <select prop:value=move || value.get() on:change=move |event| on_choose.run(event_target_value(&event))>
-                <option value="" selected=move || value.get().is_empty()>{t!(i18n, deployments.containers.any)}</option>
-                {move || {
-                    let chosen = value.get();
-                    options
-                        .get()
-                        .into_iter()
-                        .map(|(value, words)| {
-                            let is_chosen = value == chosen;
-                            view! { <option value=value selected=is_chosen>{words}</option> }
-                        })
-                        .collect_view()
-                }}
-            </select>
-        </label>
-    }
-}
-
-#[component]
-fn ColumnChoice(columns: Columns, address: Address) -> impl IntoView {
-    let i18n = use_i18n();
-    let groups = address.get("groups");
-    view! {
-        {Column::ALL
-            .into_iter()
-            .map(|column| {
-                view! {
-                    // A press here chooses; it does not close the menu.
-                    <label class="menu__item" on:click=|event| event.stop_propagation()>
+                <ColumnMenu id="container-columns" columns=list.columns>
+                    <label class="menu__item">
                         <input
                             type="checkbox"
-                            prop:checked=move || columns.has(column)
-                            on:change=move |_| columns.switch(column)
+                            prop:checked=move || groups.get() != "off"
+                            on:change=move |event| address.set(&[("groups", if event_target_checked(&event) { "" } else { "off" })])
                         />
-                        {move || column.label(i18n.get_locale())}
+                        {t!(i18n, deployments.containers.group_by_stack)}
                     </label>
-                }
-            })
-            .collect_view()}
-        <hr />
-        <label class="menu__item" on:click=|event| event.stop_propagation()>
-            <input
-                type="checkbox"
-                prop:checked=move || groups.get() != "off"
-                on:change=move |event| address.set(&[("groups", if event_target_checked(&event) { "" } else { "off" })])
-            />
-            {t!(i18n, deployments.containers.group_by_stack)}
-        </label>
+                </ColumnMenu>
+                <ExportMenu
+                    id="container-export"
+                    file="containers"
+                    csv=Callback::new(move |()| as_csv(&arranged.get_untracked()))
+                    json=Callback::new(move |()| arranged.with_untracked(serde_json::to_string_pretty).unwrap_or_default())
+                />
+            </div>
+        </div>
     }
 }
 
 #[component]
 fn Table(list: List, paged: Memo<Paged>, order: Memo<Order>, address: Address) -> impl IntoView {
     let i18n = use_i18n();
+    let head = move |by: SortBy, label: Signal<String>| {
+        let sorted = Signal::derive(move || {
+            let order = order.get();
+            (order.by == by).then_some(order.descending)
+        });
+        let href = Signal::derive(move || address.with(&[("sort", &order.get().pressed(by)), ("page", "")]));
+        view! { <SortHead label sorted href /> }
+    };
+    let heads = move || {
+        let head_of = |column: Column| {
+            let label = Signal::derive(move || (column.label)(i18n.get_locale()).to_owned());
+            match SortBy::named(column.name).filter(|_| column.sorts) {
+                Some(by) => head(by, label).into_any(),
+                None => view! { <th scope="col">{move || label.get()}</th> }.into_any(),
+            }
+        };
+        list.columns.shown.get().into_iter().map(head_of).collect_view()
+    };
     let all_selected = Memo::new(move |_| {
         list.shown.with(|shown| {
             !shown.is_empty() && list.selected.with(|selected| shown.iter().all(|it| selected.contains(&it.id)))
@@ -638,27 +486,8 @@ fn Table(list: List, paged: Memo<Paged>, order: Memo<Order>, address: Address) -
                                 on:change=move |event| select_all(event_target_checked(&event))
                             />
                         </th>
-                        <SortHead
-                            label=Signal::derive(move || t_string!(i18n, deployments.containers.column.name).to_owned())
-                            by=Some(SortBy::Name)
-                            order
-                            address
-                        />
-                        {move || {
-                            list.columns
-                                .chosen
-                                .get()
-                                .into_iter()
-                                .map(|column| view! {
-                                    <SortHead
-                                        label=Signal::derive(move || column.label(i18n.get_locale()).to_owned())
-                                        by=column.sorts()
-                                        order
-                                        address
-                                    />
-                                })
-                                .collect_view()
-                        }}
+                        {head(SortBy::Name, Signal::derive(move || t_string!(i18n, deployments.containers.column.name).to_owned()))}
+                        {heads}
                         <th class="table__actions" scope="col">
                             <span class="visually-hidden">{t!(i18n, common.list.actions)}</span>
                         </th>
@@ -680,28 +509,6 @@ fn Table(list: List, paged: Memo<Paged>, order: Memo<Order>, address: Address) -
 }
 
 #[component]
-fn SortHead(label: Signal<String>, by: Option<SortBy>, order: Memo<Order>, address: Address) -> impl IntoView {
-    let Some(by) = by else {
-        return view! { <th scope="col">{move || label.get()}</th> }.into_any();
-    };
-    let direction = move || {
-        let order = order.get();
-        (order.by == by).then_some(if order.descending { "descending" } else { "ascending" })
-    };
-    view! {
-        <th scope="col" aria-sort=direction>
-            <button type="button" on:click=move |_| address.set(&[("sort", &order.get_untracked().pressed(by)), ("page", "")])>
-                {move || label.get()}
-                {move || direction().map(|direction| view! {
-                    <Icon icon=if direction == "ascending" { lu::LuArrowUp } else { lu::LuArrowDown } />
-                })}
-            </button>
-        </th>
-    }
-    .into_any()
-}
-
-#[component]
 fn GroupRow(list: List, stack: Option<String>, count: usize, running: usize) -> impl IntoView {
     let i18n = use_i18n();
     let key = StoredValue::new(stack.clone().unwrap_or_default());
@@ -719,7 +526,7 @@ fn GroupRow(list: List, stack: Option<String>, count: usize, running: usize) -> 
     };
     view! {
         <tr class="table__group">
-            <td colspan=move || (list.columns.chosen.with(Vec::len) + 3).to_string()>
+            <td colspan=move || (list.columns.shown.with(Vec::len) + 3).to_string()>
                 <button
                     type="button"
                     class="group-head"
@@ -767,7 +574,7 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
     });
     let is_selected = Memo::new(move |_| id.with_value(|id| list.selected.with(|selected| selected.contains(id))));
     let href = move || format!("/containers/{}", id.with_value(|id| short_id(id)));
-    let cell = move |column: Column, class: &'static str, text: Signal<String>| {
+    let cell = move |column: &'static str, class: &'static str, text: Signal<String>| {
         move || {
             list.columns.has(column).then(|| {
                 view! { <td class=class title=move || text.get()>{move || Some(text.get()).filter(|text| !text.is_empty()).unwrap_or_else(|| "–".to_owned())}</td> }
@@ -798,19 +605,19 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
                 <a href=href>{name}</a>
                 <small>{id.with_value(|id| short_id(id))}</small>
             </td>
-            {move || list.columns.has(Column::State).then(|| view! { <td><StateBadge state /></td> })}
-            {move || list.columns.has(Column::Health).then(|| view! {
+            {move || list.columns.has("state").then(|| view! { <td><StateBadge state /></td> })}
+            {move || list.columns.has("health").then(|| view! {
                 <td class=move || if health.get() == Health::None { "hide-phone" } else { "" }><HealthBadge health /></td>
             })}
-            {cell(Column::Image, "mono", with(|container| container.image.clone()))}
-            {move || list.columns.has(Column::Ports).then(|| {
+            {cell("image", "mono", with(|container| container.image.clone()))}
+            {move || list.columns.has("ports").then(|| {
                 let ports = with(|container| port_texts(&container.ports).join("\n"));
                 view! { <td class="mono hide-phone ports" title=move || ports.get()>{move || short_ports(&ports.get())}</td> }
             })}
-            {move || list.columns.has(Column::Created).then(|| view! { <td class="hide-phone soft"><Ago at=created /></td> })}
-            {cell(Column::Networks, "mono hide-phone", with(|container| networks_text(&container.networks)))}
-            {cell(Column::Command, "mono hide-phone", with(|container| container.command.clone()))}
-            {cell(Column::Customer, "hide-phone", Signal::derive(move || {
+            {move || list.columns.has("created").then(|| view! { <td class="hide-phone soft"><Ago at=created /></td> })}
+            {cell("networks", "mono hide-phone", with(|container| networks_text(&container.networks)))}
+            {cell("command", "mono hide-phone", with(|container| container.command.clone()))}
+            {cell("customer", "hide-phone", Signal::derive(move || {
                 let id = known.with(|known| known.as_ref().and_then(|known| known.customer.clone())).unwrap_or_default();
                 list.customers.with(|names| names.get(&id).cloned()).unwrap_or(id)
             }))}
@@ -978,64 +785,6 @@ pub(super) fn ActionMenu(
             refused
             on_press=Callback::new(move |()| actions.ask_remove(vec![target()]))
         />
-    }
-}
-
-/// Which page of the list this is, and the way to the others.
-#[component]
-fn Pages(paged: Memo<Paged>, size: Memo<usize>, address: Address) -> impl IntoView {
-    let i18n = use_i18n();
-    let (page, total) =
-        (Memo::new(move |_| paged.with(|paged| paged.page)), Memo::new(move |_| paged.with(|paged| paged.total)));
-    let last = Memo::new(move |_| total.get().div_ceil(size.get()).max(1));
-    let turn = move |to: usize| address.set(&[("page", &if to <= 1 { String::new() } else { to.to_string() })]);
-    view! {
-        <nav class="pages" aria-label=move || t_string!(i18n, deployments.containers.pages)>
-            <span class="number">
-                {move || {
-                    let (page, size, total) = (page.get(), size.get(), total.get());
-                    let from = ((page - 1) * size + 1).min(total);
-                    t_string!(
-                        i18n, common.list.range, from = from.to_string(), to = (page * size).min(total).to_string(), total = total.to_string()
-                    )
-                }}
-            </span>
-            <select
-                class="input"
-                aria-label=move || t_string!(i18n, deployments.containers.page_size)
-                prop:value=move || size.get().to_string()
-                on:change=move |event| {
-                    let chosen = event_target_value(&event);
-                    address.set(&[("size", if chosen == USUAL_SIZE.to_string() { "" } else { &chosen }), ("page", "")]);
-                }
-            >
-                {PAGE_SIZES
-                    .into_iter()
-                    .map(|choice| view! {
-                        <option value=choice.to_string() selected=move || size.get() == choice>
-                            {move || t_string!(i18n, common.list.per_page, count = choice.to_string())}
-                        </option>
-                    })
-                    .collect_view()}
-            </select>
-            {move || (last.get() > 1).then(|| view! {
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.list.previous).to_owned())
-                    icon=lu::LuChevronLeft
-                    look=ButtonLook::Icon
-                    refused=Signal::derive(move || (page.get() <= 1).then(|| t_string!(i18n, deployments.containers.first_page).to_owned()))
-                    on_press=Callback::new(move |()| turn(page.get_untracked() - 1))
-                />
-                <span class="number">{move || format!("{} / {}", page.get(), last.get())}</span>
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.list.next).to_owned())
-                    icon=lu::LuChevronRight
-                    look=ButtonLook::Icon
-                    refused=Signal::derive(move || (page.get() >= last.get()).then(|| t_string!(i18n, deployments.containers.last_page).to_owned()))
-                    on_press=Callback::new(move |()| turn(page.get_untracked() + 1))
-                />
-            })}
-        </nav>
     }
 }
 

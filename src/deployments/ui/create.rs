@@ -1,7 +1,7 @@
 //! The form that makes a container, with what it means beside it.
 
 use super::{
-    draft::{Draft, MountRow, Pair, PortRow, is_secret, read_env},
+    draft::{Draft, MountRow, NetworkRow, Pair, PortRow, is_secret, read_env},
     progress::JobProgress,
     rows::short_id,
     use_engine,
@@ -761,12 +761,51 @@ fn NetworkPart(form: Form) -> impl IntoView {
                 <TextField name="aliases" label=say!(i18n, deployments.create.aliases) value=form.draft.aliases problem=form.at("networks") />
                 <TextField name="ipv4" label=say!(i18n, deployments.create.ipv4) value=form.draft.ipv4 placeholder="172.20.0.10" problem=form.at("networks[0].ipv4") />
             </div>
+            <div class="form__rows">
+                <For each=move || form.draft.networks.get() key=|row| row.key let:row>
+                    <NetworkLine form row />
+                </For>
+            </div>
+            <div class="row">
+                <ActionButton
+                    label=say!(i18n, deployments.create.add_network)
+                    icon=lu::LuPlus
+                    on_press=Callback::new(move |()| form.draft.networks.update(|rows| rows.push(form.draft.network_row())))
+                />
+            </div>
             <datalist id="usual-networks">
                 <option value="bridge"></option>
                 <option value="host"></option>
                 <option value="none"></option>
             </datalist>
         </Part>
+    }
+}
+
+/// A network beside the first.
+#[component]
+fn NetworkLine(form: Form, row: NetworkRow) -> impl IntoView {
+    let i18n = use_i18n();
+    // The first network stands in fields of its own and counts, where it is named.
+    let place = Memo::new(move |_| {
+        let first = usize::from(!form.draft.network.with(|name| name.trim().is_empty()));
+        form.draft.filled_networks().iter().position(|it| it.key == row.key).map(|place| place + first)
+    });
+    let at = move |part: &'static str| {
+        form.with(move |field| place.get().is_some_and(|place| field == format!("networks[{place}]{part}")))
+    };
+    let any = form.with(move |field| place.get().is_some_and(|place| field.starts_with(&format!("networks[{place}]"))));
+    view! {
+        <div class="form__row form__row--networks">
+            <Cell label=say!(i18n, deployments.create.network) value=row.name placeholder="backend" problem=at(".name") size="mono" />
+            <Cell label=say!(i18n, deployments.create.aliases) value=row.aliases placeholder="db" problem=at(".aliases") size="mono" />
+            <Cell label=say!(i18n, deployments.create.ipv4) value=row.ipv4 placeholder="172.20.0.10" problem=at(".ipv4") size="mono input--address" />
+            <DropRow
+                label=Signal::derive(move || t_string!(i18n, deployments.create.drop, name = row.name.get()))
+                on_press=Callback::new(move |()| form.draft.networks.update(|rows| rows.retain(|it| it.key != row.key)))
+            />
+        </div>
+        <RowProblem problem=any />
     }
 }
 

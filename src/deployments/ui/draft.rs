@@ -34,6 +34,30 @@ pub(super) struct MountRow {
     pub source: RwSignal<String>,
     pub target: RwSignal<String>,
     pub read_only: RwSignal<bool>,
+    /// What a copy keeps of its original beside that: the form has no field for it.
+    kept: StoredValue<MountSpec>,
+}
+
+/// A row for a network beside the first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NetworkRow {
+    pub key: u32,
+    pub name: RwSignal<String>,
+    pub aliases: RwSignal<String>,
+    pub ipv4: RwSignal<String>,
+    ipv6: StoredValue<Option<String>>,
+}
+
+impl NetworkRow {
+    fn of(key: u32, network: &NetworkSpec) -> Self {
+        Self {
+            key,
+            name: RwSignal::new(network.name.clone()),
+            aliases: RwSignal::new(network.aliases.join(" ")),
+            ipv4: text(&network.ipv4),
+            ipv6: StoredValue::new(network.ipv6.clone()),
+        }
+    }
 }
 
 /// Everything in the form. Cheap to copy.
@@ -52,11 +76,13 @@ pub(super) struct Draft {
     pub env: RwSignal<Vec<Pair>>,
     pub ports: RwSignal<Vec<PortRow>>,
     pub mounts: RwSignal<Vec<MountRow>>,
-    /// The networks of the specification; the form shows the first, and a copy joins the others too.
-    joined: StoredValue<Vec<NetworkSpec>>,
+    /// The first network of the specification, for what the form has no field for.
+    joined: StoredValue<Option<NetworkSpec>>,
     pub network: RwSignal<String>,
     pub aliases: RwSignal<String>,
     pub ipv4: RwSignal<String>,
+    /// The networks beside the first.
+    pub networks: RwSignal<Vec<NetworkRow>>,
     pub labels: RwSignal<Vec<Pair>>,
     pub restart: RwSignal<String>,
     pub retries: RwSignal<String>,
@@ -151,10 +177,14 @@ impl Draft {
                         source: text(&mount.source),
                         target: RwSignal::new(mount.target.clone()),
                         read_only: RwSignal::new(mount.read_only),
+                        kept: StoredValue::new(mount.clone()),
                     })
                     .collect(),
             ),
-            joined: StoredValue::new(spec.networks.clone()),
+            joined: StoredValue::new(joined.cloned()),
+            networks: RwSignal::new(
+                spec.networks.iter().skip(1).map(|network| NetworkRow::of(key(), network)).collect(),
+            ),
             network: RwSignal::new(
                 spec.network.clone().or_else(|| joined.map(|network| network.name.clone())).unwrap_or_default(),
             ),
@@ -245,7 +275,13 @@ impl Draft {
             source: RwSignal::new(String::new()),
             target: RwSignal::new(String::new()),
             read_only: RwSignal::new(false),
+            kept: StoredValue::new(MountSpec::default()),
         })
+    }
+
+    /// A further row for a network.
+    pub fn network_row(self) -> NetworkRow {
+        self.row(|| NetworkRow::of(self.key(), &NetworkSpec::default()))
     }
 
     /// The specification that the form means, and what in it cannot be read. Follows every field.
@@ -284,74 +320,80 @@ impl Draft {
             Some(_) | None => policy,
         });
         let (aliases, ipv4) = (list(self.aliases), some(self.ipv4));
-        let mut joined = self.joined.get_value().into_iter();
-        let (first, further) = (joined.next(), joined.collect::<Vec<_>>());
-        let (network, networks) = match some(self.network) {
-            Some(name) => {
-                let ipv6 = first.filter(|first| first.name == name).and_then(|first| first.ipv6);
-                if aliases.is_empty() && ipv4.is_none() && ipv6.is_none() && further.is_empty() {
-                    (Some(name), Vec::new())
-                } else {
-                    let first = NetworkSpec { name, ipv4, ipv6, aliases };
-                    (None, std::iter::once(first).chain(further).collect())
-                }
-            }
-            None => (None, Vec::new()),
+        let first = some(self.network).map(|name| {
+            let ipv6 = self.joined.get_value().filter(|first| first.name == name).and_then(|first| first.ipv6);
+            NetworkSpec { name, ipv4, ipv6, aliases }
+        });
+        let further = self.filled_networks().into_iter().map(|row| NetworkSpec {
+            name: row.name.get().trim().to_owned(),
+            ipv4: some(row.ipv4),
+            ipv6: row.ipv6.get_value(),
+            aliases: list(row.aliases),
+        });
+        let mut networks: Vec<NetworkSpec> = first.into_iter().chain(further).collect();
+        let is_plain = |it: &NetworkSpec| it.aliases.is_empty() && it.ipv4.is_none() && it.ipv6.is_none();
+        let network = match &networks[..] {
+            [only] if is_plain(only) => networks.pop().map(|only| only.name),
+            _ => None,
         };
-        let spec = ContainerSpec {
-            image: self.image.get().trim().to_owned(),
-            name: some(self.name),
-            command,
-            entrypoint,
-            env: pairs(self.env, "env", locale, &mut problems),
-            labels: {
-                let mut labels = pairs(self.labels, "labels", locale, &mut problems);
-                labels.extend(some(self.customer).map(|customer| (CUSTOMER_LABEL.to_owned(), customer)));
-                labels
-            },
-            ports,
-            mounts: self
-                .filled_mounts()
-                .into_iter()
-                .map(|row| MountSpec {
-                    kind: row.kind.get(),
-                    source: some(row.source).filter(|_| row.kind.get() != "tmpfs"),
-                    target: row.target.get().trim().to_owned(),
-                    read_only: row.read_only.get(),
-                })
-                .collect(),
-            network,
-            networks,
-            restart,
-            memory,
-            cpus,
-            pids_limit,
-            user: some(self.user),
-            workdir: some(self.workdir),
-            hostname: some(self.hostname),
-            read_only: self.read_only.get(),
-            init: self.init.get(),
-            privileged: self.privileged.get(),
-            pid_mode: self.pid_host.get().then(|| "host".to_owned()),
-            ipc_mode: self.ipc_host.get().then(|| "host".to_owned()),
-            cap_add: list(self.cap_add),
-            cap_drop: list(self.cap_drop),
-            devices: lines(self.devices),
-            health,
-            log_driver: some(self.log_driver),
-            log_options: lines(self.log_options)
-                .iter()
-                .map(|line| line.split_once('=').unwrap_or((line, "")))
-                .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
-                .collect(),
-            dns: list(self.dns),
-            extra_hosts: lines(self.extra_hosts),
-            ulimits: list(self.ulimits),
-            tty: self.tty.get(),
-            stdin_open: self.stdin_open.get(),
-            auto_remove: self.auto_remove.get(),
-            pull: some(self.pull),
-        };
+        let spec =
+            ContainerSpec {
+                image: self.image.get().trim().to_owned(),
+                name: some(self.name),
+                command,
+                entrypoint,
+                env: pairs(self.env, "env", locale, &mut problems),
+                labels: {
+                    let mut labels = pairs(self.labels, "labels", locale, &mut problems);
+                    labels.extend(some(self.customer).map(|customer| (CUSTOMER_LABEL.to_owned(), customer)));
+                    labels
+                },
+                ports,
+                mounts: self
+                    .filled_mounts()
+                    .into_iter()
+                    .map(|row| MountSpec {
+                        kind: row.kind.get(),
+                        source: some(row.source).filter(|_| row.kind.get() != "tmpfs"),
+                        target: row.target.get().trim().to_owned(),
+                        read_only: row.read_only.get(),
+                        ..row.kept.with_value(|kept| {
+                            if kept.kind == row.kind.get() { kept.clone() } else { MountSpec::default() }
+                        })
+                    })
+                    .collect(),
+                network,
+                networks,
+                restart,
+                memory,
+                cpus,
+                pids_limit,
+                user: some(self.user),
+                workdir: some(self.workdir),
+                hostname: some(self.hostname),
+                read_only: self.read_only.get(),
+                init: self.init.get(),
+                privileged: self.privileged.get(),
+                pid_mode: self.pid_host.get().then(|| "host".to_owned()),
+                ipc_mode: self.ipc_host.get().then(|| "host".to_owned()),
+                cap_add: list(self.cap_add),
+                cap_drop: list(self.cap_drop),
+                devices: lines(self.devices),
+                health,
+                log_driver: some(self.log_driver),
+                log_options: lines(self.log_options)
+                    .iter()
+                    .map(|line| line.split_once('=').unwrap_or((line, "")))
+                    .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()))
+                    .collect(),
+                dns: list(self.dns),
+                extra_hosts: lines(self.extra_hosts),
+                ulimits: list(self.ulimits),
+                tty: self.tty.get(),
+                stdin_open: self.stdin_open.get(),
+                auto_remove: self.auto_remove.get(),
+                pull: some(self.pull),
+            };
         (spec, problems)
     }
 
@@ -366,6 +408,12 @@ impl Draft {
     pub fn filled_mounts(self) -> Vec<MountRow> {
         let says = |row: &MountRow| !row.target.get().trim().is_empty() || !row.source.get().trim().is_empty();
         self.mounts.get().into_iter().filter(says).collect()
+    }
+
+    /// The rows of networks that say something.
+    pub fn filled_networks(self) -> Vec<NetworkRow> {
+        let says = |row: &NetworkRow| !row.name.get().trim().is_empty() || !row.ipv4.get().trim().is_empty();
+        self.networks.get().into_iter().filter(says).collect()
     }
 
     fn read_port(self, index: usize, row: PortRow, locale: Locale, problems: &mut Vec<Problem>) -> PortSpec {
@@ -537,6 +585,8 @@ mod tests {
                 source: Some("data".to_owned()),
                 target: "/data".to_owned(),
                 read_only: true,
+                no_copy: true,
+                ..MountSpec::default()
             }],
             networks: vec![NetworkSpec {
                 name: "back".to_owned(),

@@ -40,6 +40,7 @@ fn ImageOf(engine: String, id: String) -> impl IntoView {
         <LiveView
             fetch=move || image(engine.get_value(), id.get_value())
             changes
+            head=move || view! { <PageHead title=Signal::stored(id.get_value()) /> }
             trouble=|error| matches!(error, Error::NotFound { .. }).then(|| view! { <Gone /> }.into_any())
             view=move |live| view! { <Detail live engine /> }
         />

@@ -1,10 +1,8 @@
 //! The list of images.
 
 use super::{
-    actions::{Going, prune_outcome},
-    containers::ChoiceChip,
     engine_notice::{EngineNotice, NoEngine},
-    progress::JobProgress,
+    prune::PruneDialog,
     pull::PullDialog,
     rows::{natural, short_id},
     use_engine,
@@ -19,18 +17,41 @@ use crate::{
     error::Error,
     events::{client::use_changes, model::Topic},
     i18n::{Locale, t, t_string, td_string, use_i18n},
-    id::Id,
     jobs::model::Job,
     ui::{
-        ActionButton, Address, Ago, Badge, ButtonLook, Bytes, CheckField, ConfirmDialog, Dialog, Empty, Icon, Live,
-        LiveView, Menu, MenuItem, MenuLink, PageHead, TextField, Toasts, Tone, browser, bytes, use_address, use_toasts,
+        ActionButton, Address, Ago, Badge, ButtonLook, Bytes, CheckField, ChoiceChip, ConfirmDialog, Dialog, Empty,
+        Icon, Live, LiveView, Menu, MenuItem, MenuLink, PageHead, PageTurns, SearchBox, SortHead, TextField, Toasts,
+        Tone, browser, bytes,
+        list::{Column, ColumnMenu, Columns, ExportMenu, Sorting, USUAL_SIZE, page_size, unless_usual},
+        use_address, use_toasts,
     },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-const PAGE_SIZE: usize = 50;
+/// The list is in the browser already, so a search needs hardly a pause.
+const AT_ONCE: Duration = Duration::from_millis(120);
+
+/// The order until somebody chooses otherwise.
+const USUAL_ORDER: &str = "name";
+
+/// The columns beside the name.
+const COLUMNS: [Column; 6] = [
+    column("use", |locale| td_string!(locale, deployments.images.column.used), true, true),
+    column("size", |locale| td_string!(locale, deployments.images.column.size), true, true),
+    column("created", |locale| td_string!(locale, deployments.containers.column.created), true, true),
+    column("names", |locale| td_string!(locale, deployments.images.names), false, false),
+    column("digests", |locale| td_string!(locale, deployments.images.digests), false, false),
+    column("labels", |locale| td_string!(locale, deployments.create.labels), false, false),
+];
+
+const fn column(name: &'static str, label: fn(Locale) -> &'static str, from_start: bool, sorts: bool) -> Column {
+    Column { name, label, from_start, sorts }
+}
 
 /// Words in the person's language that follow it.
 macro_rules! say {
@@ -184,11 +205,15 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
     let (words, used, sort, page) = (address.get("q"), address.get("use"), address.get("sort"), address.get("page"));
     let arranged =
         Memo::new(move |_| listing.with(|listing| arrange(&listing.items, &words.get(), &used.get(), &sort.get())));
-    let last = Memo::new(move |_| arranged.with(Vec::len).div_ceil(PAGE_SIZE).max(1));
+    let size = address.get("size");
+    let size = Memo::new(move |_| page_size(&size.get()));
+    let last = Memo::new(move |_| arranged.with(Vec::len).div_ceil(size.get()).max(1));
     let page = Memo::new(move |_| page.get().parse::<usize>().unwrap_or(1).clamp(1, last.get()));
     let shown = Memo::new(move |_| {
-        arranged.with(|all| all.iter().skip((page.get() - 1) * PAGE_SIZE).take(PAGE_SIZE).cloned().collect::<Vec<_>>())
+        let (page, size) = (page.get(), size.get());
+        arranged.with(|all| all.iter().skip((page - 1) * size).take(size).cloned().collect::<Vec<_>>())
     });
+    let columns = Columns::kept("image-columns", COLUMNS.to_vec());
     let selected = RwSignal::new(BTreeSet::<String>::new());
     let picked = Memo::new(move |_| {
         selected.with(|selected| {
@@ -265,7 +290,7 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
                     }.into_any()
                 } else {
                     view! {
-                        <Filters address arranged actions pruning />
+                        <Filters address arranged actions columns pruning />
                         {move || if arranged.with(Vec::is_empty) {
                             view! {
                                 <Empty icon=lu::LuSearch text=say!(i18n, common.list.nothing_found)>
@@ -276,7 +301,18 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
                                 </Empty>
                             }.into_any()
                         } else {
-                            view! { <Table shown selected actions address /> <Pages page last address total=Memo::new(move |_| arranged.with(Vec::len)) /> }.into_any()
+                            view! {
+                                <Table shown selected actions columns address />
+                                <PageTurns
+                                    page
+                                    size
+                                    total=Signal::derive(move || arranged.with(Vec::len))
+                                    to_page=Callback::new(move |page| address.with(&[("page", &unless_usual(page, 1))]))
+                                    to_size=Callback::new(move |size| {
+                                        address.with(&[("size", &unless_usual(size, USUAL_SIZE)), ("page", "")])
+                                    })
+                                />
+                            }.into_any()
                         }}
                     }.into_any()
                 }}
@@ -290,7 +326,7 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
             wanted.set(name);
             pulling.set(true);
         }) />
-        <PruneDialog open=pruning engine listing refused=actions.kept on_end=Callback::new(move |_: Job| live.again()) />
+        <PruneImages open=pruning engine listing refused=actions.kept on_end=Callback::new(move |()| live.again()) />
         <ImageDialogs actions />
     }
 }
@@ -317,18 +353,18 @@ fn arrange(images: &[Image], words: &str, used: &str, sort: &str) -> Vec<Image> 
         .filter(|image| words.iter().all(|word| holds(image, word)))
         .cloned()
         .collect();
-    let (descending, by) = sort.strip_prefix('-').map_or((false, sort), |by| (true, by));
+    let sorting = Sorting::read(sort, USUAL_ORDER);
     found.sort_by(|a, b| {
         // What has no name comes last.
         let by_name =
             || a.tags.is_empty().cmp(&b.tags.is_empty()).then_with(|| natural(&display_name(a), &display_name(b)));
-        let order = match by {
+        let order = match sorting.by.as_str() {
             "size" => a.size.cmp(&b.size),
             "created" => a.created_at.cmp(&b.created_at),
             "use" => a.containers.cmp(&b.containers),
             _ => by_name(),
         };
-        if descending { order.reverse() } else { order }.then_with(by_name)
+        if sorting.descending { order.reverse() } else { order }.then_with(by_name)
     });
     found
 }
@@ -338,21 +374,11 @@ fn Filters(
     address: Address,
     arranged: Memo<Vec<Image>>,
     actions: ImageActions,
+    columns: Columns,
     pruning: RwSignal<bool>,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let (words, used) = (address.get("q"), address.get("use"));
-    let typed = RwSignal::new(words.get_untracked());
-    Effect::new(move || {
-        let words = words.get();
-        if typed.with_untracked(|typed| typed.trim() != words) {
-            typed.set(words);
-        }
-    });
-    let search = leptos_use::use_debounce_fn_with_arg(
-        move |words: String| address.set(&[("q", words.trim()), ("page", "")]),
-        120.0,
-    );
     let uses = Signal::derive(move || {
         let locale = i18n.get_locale();
         [Use::Used, Use::Unused, Use::Dangling]
@@ -361,23 +387,15 @@ fn Filters(
     });
     view! {
         <div class="filters" role="search">
-            <input
-                class="input"
-                type="search"
-                name="q"
-                autocomplete="off"
-                aria-label=move || t_string!(i18n, deployments.images.filter_label)
-                placeholder=move || t_string!(i18n, deployments.images.filter_label)
-                value=typed.get_untracked()
-                prop:value=move || typed.get()
-                on:input=move |event| {
-                    typed.set(event_target_value(&event));
-                    search(event_target_value(&event));
-                }
+            <SearchBox
+                label=say!(i18n, deployments.images.filter_label)
+                words
+                pause=AT_ONCE
+                on_search=Callback::new(move |words: String| address.set(&[("q", &words), ("page", "")]))
             />
             <ChoiceChip
                 label=say!(i18n, deployments.images.column.used)
-                value=used.into()
+                value=used
                 options=uses
                 on_choose=Callback::new(move |value: String| address.set(&[("use", &value), ("page", "")]))
             />
@@ -389,20 +407,13 @@ fn Filters(
                     refused=actions.kept
                     on_press=Callback::new(move |()| pruning.set(true))
                 />
-                <Menu id="image-export" label=say!(i18n, common.list.export) icon=lu::LuDownload with_label=true>
-                    <MenuItem
-                        label="CSV"
-                        icon=lu::LuTable2
-                        on_press=Callback::new(move |()| browser::save("images.csv", &as_csv(&arranged.get_untracked())))
-                    />
-                    <MenuItem
-                        label="JSON"
-                        icon=lu::LuBraces
-                        on_press=Callback::new(move |()| {
-                            browser::save("images.json", &arranged.with_untracked(serde_json::to_string_pretty).unwrap_or_default());
-                        })
-                    />
-                </Menu>
+                <ColumnMenu id="image-columns" columns />
+                <ExportMenu
+                    id="image-export"
+                    file="images"
+                    csv=Callback::new(move |()| as_csv(&arranged.get_untracked()))
+                    json=Callback::new(move |()| arranged.with_untracked(serde_json::to_string_pretty).unwrap_or_default())
+                />
             </div>
         </div>
     }
@@ -443,9 +454,30 @@ fn Table(
     shown: Memo<Vec<Image>>,
     selected: RwSignal<BTreeSet<String>>,
     actions: ImageActions,
+    columns: Columns,
     address: Address,
 ) -> impl IntoView {
     let i18n = use_i18n();
+    let sort = address.get("sort");
+    let sorting = Memo::new(move |_| Sorting::read(&sort.get(), USUAL_ORDER));
+    let head = move |by: &'static str, label: Signal<String>| {
+        let sorted = Signal::derive(move || sorting.with(|sorting| (sorting.by == by).then_some(sorting.descending)));
+        let href = Signal::derive(move || {
+            address.with(&[("sort", &sorting.with(|sorting| sorting.pressed(by, USUAL_ORDER))), ("page", "")])
+        });
+        view! { <SortHead label sorted href /> }
+    };
+    let heads = move || {
+        let head_of = |column: Column| {
+            let label = Signal::derive(move || (column.label)(i18n.get_locale()).to_owned());
+            if column.sorts {
+                head(column.name, label).into_any()
+            } else {
+                view! { <th scope="col">{move || label.get()}</th> }.into_any()
+            }
+        };
+        columns.shown.get().into_iter().map(head_of).collect_view()
+    };
     let all_selected = Memo::new(move |_| {
         shown.with(|shown| {
             !shown.is_empty() && selected.with(|selected| shown.iter().all(|image| selected.contains(&image.id)))
@@ -474,10 +506,8 @@ fn Table(
                                 }
                             />
                         </th>
-                        <SortHead label=say!(i18n, deployments.images.column.name) by="name" address />
-                        <SortHead label=say!(i18n, deployments.images.column.used) by="use" address />
-                        <SortHead label=say!(i18n, deployments.images.column.size) by="size" address />
-                        <SortHead label=say!(i18n, deployments.containers.column.created) by="created" address />
+                        {head("name", say!(i18n, deployments.images.column.name))}
+                        {heads}
                         <th class="table__actions" scope="col">
                             <span class="visually-hidden">{t!(i18n, common.list.actions)}</span>
                         </th>
@@ -485,40 +515,11 @@ fn Table(
                 </thead>
                 <tbody>
                     <For each=move || shown.with(|shown| shown.iter().map(|image| image.id.clone()).collect::<Vec<_>>()) key=Clone::clone let:id>
-                        <ImageRow id shown selected actions />
+                        <ImageRow id shown selected actions columns />
                     </For>
                 </tbody>
             </table>
         </div>
-    }
-}
-
-#[component]
-fn SortHead(label: Signal<String>, by: &'static str, address: Address) -> impl IntoView {
-    let sort = address.get("sort");
-    let direction = move || {
-        let sort = sort.get();
-        let (descending, chosen) = sort.strip_prefix('-').map_or((false, sort.as_str()), |it| (true, it));
-        let is_chosen = chosen == by || (chosen.is_empty() && by == "name");
-        is_chosen.then_some(if descending { "descending" } else { "ascending" })
-    };
-    let pressed = move |_| {
-        let next = match direction() {
-            Some("ascending") => format!("-{by}"),
-            _ if by == "name" => String::new(),
-            _ => by.to_owned(),
-        };
-        address.set(&[("sort", &next), ("page", "")]);
-    };
-    view! {
-        <th scope="col" aria-sort=direction>
-            <button type="button" on:click=pressed>
-                {move || label.get()}
-                {move || direction().map(|direction| view! {
-                    <Icon icon=if direction == "ascending" { lu::LuArrowUp } else { lu::LuArrowDown } />
-                })}
-            </button>
-        </th>
     }
 }
 
@@ -528,6 +529,7 @@ fn ImageRow(
     shown: Memo<Vec<Image>>,
     selected: RwSignal<BTreeSet<String>>,
     actions: ImageActions,
+    columns: Columns,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let id = StoredValue::new(id);
@@ -543,6 +545,18 @@ fn ImageRow(
         known.with(|image| image.as_ref().map_or(crate::time::Timestamp::from_seconds(0), |image| image.created_at))
     });
     let size = Memo::new(move |_| known.with(|image| image.as_ref().map_or(0, |image| image.size)));
+    let words = move |read: fn(&Image) -> Vec<String>| {
+        let words = Signal::derive(move || known.with(|image| image.as_ref().map(read).unwrap_or_default().join(", ")));
+        view! { <td class="mono hide-phone truncate" title=move || words.get()>{move || words.get()}</td> }.into_any()
+    };
+    let cell = move |column: Column| match column.name {
+        "use" => view! { <td><UseBadge image=known /></td> }.into_any(),
+        "size" => view! { <td><Bytes size /></td> }.into_any(),
+        "created" => view! { <td class="hide-phone soft"><Ago at=created /></td> }.into_any(),
+        "names" => words(|image| image.tags.clone()),
+        "digests" => words(|image| image.digests.clone()),
+        _ => words(|image| image.labels.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+    };
     view! {
         <tr aria-selected=move || if is_selected.get() { "true" } else { "false" }>
             <td class="table__check">
@@ -571,9 +585,7 @@ fn ImageRow(
                     (!more.is_empty()).then(|| view! { <span class="image-tags mono soft" title=more.join("\n")>{format!("+{}", more.len())}</span> })
                 }}
             </td>
-            <td><UseBadge image=known /></td>
-            <td><Bytes size /></td>
-            <td class="hide-phone soft"><Ago at=created /></td>
+            {move || columns.shown.get().into_iter().map(cell).collect_view()}
             <td class="table__actions">
                 <Menu
                     id=format!("image-{}", id.with_value(|id| short_id(id)))
@@ -608,39 +620,6 @@ fn ImageRow(
                 </Menu>
             </td>
         </tr>
-    }
-}
-
-#[component]
-fn Pages(page: Memo<usize>, last: Memo<usize>, total: Memo<usize>, address: Address) -> impl IntoView {
-    let i18n = use_i18n();
-    let turn = move |to: usize| address.set(&[("page", &if to <= 1 { String::new() } else { to.to_string() })]);
-    view! {
-        <nav class="pages" aria-label=move || t_string!(i18n, deployments.containers.pages)>
-            <span class="number">
-                {move || {
-                    let (page, total) = (page.get(), total.get());
-                    let (from, to) = (((page - 1) * PAGE_SIZE + 1).min(total), (page * PAGE_SIZE).min(total));
-                    t_string!(i18n, common.list.range, from = from.to_string(), to = to.to_string(), total = total.to_string())
-                }}
-            </span>
-            {move || (last.get() > 1).then(|| view! {
-                <ActionButton
-                    label=say!(i18n, common.list.previous)
-                    icon=lu::LuChevronLeft
-                    look=ButtonLook::Icon
-                    refused=Signal::derive(move || (page.get() <= 1).then(|| t_string!(i18n, deployments.containers.first_page).to_owned()))
-                    on_press=Callback::new(move |()| turn(page.get_untracked() - 1))
-                />
-                <ActionButton
-                    label=say!(i18n, common.list.next)
-                    icon=lu::LuChevronRight
-                    look=ButtonLook::Icon
-                    refused=Signal::derive(move || (page.get() >= last.get()).then(|| t_string!(i18n, deployments.containers.last_page).to_owned()))
-                    on_press=Callback::new(move |()| turn(page.get_untracked() + 1))
-                />
-            })}
-        </nav>
     }
 }
 
@@ -888,24 +867,20 @@ fn SearchDialog(
     }
 }
 
+/// Asks before unused images are cleared away: those without a name, or all.
 #[component]
-fn PruneDialog(
+fn PruneImages(
     open: RwSignal<bool>,
     engine: StoredValue<String>,
     listing: RwSignal<Listing<Image>>,
     refused: Signal<Option<String>>,
-    on_end: Callback<Job>,
+    on_end: Callback<()>,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let tagged = RwSignal::new(false);
-    let job = RwSignal::new(None::<Id<Job>>);
-    let busy = RwSignal::new(false);
-    let problem = RwSignal::new(None::<Error>);
     Effect::new(move || {
         if open.get() {
             tagged.set(false);
-            job.set(None);
-            problem.set(None);
         }
     });
     let goes = Memo::new(move |_| {
@@ -918,76 +893,28 @@ fn PruneDialog(
             listing.items.iter().filter(wanted).map(display_name).collect::<Vec<_>>()
         })
     });
-    let refused = Signal::derive(move || {
-        refused.get().or_else(|| {
-            goes.with(Vec::is_empty).then(|| t_string!(i18n, deployments.containers.prune.nothing).to_owned())
-        })
-    });
-    let prune = Callback::new(move |()| {
-        busy.set(true);
-        leptos::task::spawn_local(async move {
-            let dangling = if tagged.get_untracked() { "false" } else { "true" };
-            let filters = BTreeMap::from([("dangling".to_owned(), serde_json::json!([dangling]))]);
-            match operate_images(engine.get_value(), ImageOperation::Prune { filters }, Vec::new()).await {
-                Ok(Answer::Job { id }) => {
-                    job.try_set(Some(id));
-                }
-                Ok(Answer::Result(_) | Answer::Results(_)) => {
-                    open.try_set(false);
-                }
-                Err(error) => {
-                    problem.try_set(Some(error));
-                }
-            }
-            busy.try_set(false);
-        });
-    });
+    let begin = move || async move {
+        let dangling = if tagged.get_untracked() { "false" } else { "true" };
+        let filters = BTreeMap::from([("dangling".to_owned(), serde_json::json!([dangling]))]);
+        operate_images(engine.get_value(), ImageOperation::Prune { filters }, Vec::new()).await
+    };
     view! {
-        <Dialog open title=say!(i18n, deployments.images.prune.title)>
-            {move || match job.get() {
-                Some(_) => {
-                    view! {
-                        <div class="dialog__body">
-                            <JobProgress id=job outcome=prune_outcome on_end />
-                        </div>
-                        <div class="dialog__actions">
-                            <ActionButton label=say!(i18n, common.close) on_press=Callback::new(move |()| open.set(false)) />
-                        </div>
-                    }
-                        .into_any()
-                }
-                None => {
-                    view! {
-                        <div class="dialog__body">
-                            <p>{t!(i18n, deployments.images.prune.text)}</p>
-                            <CheckField
-                                name="prune-tagged"
-                                label=say!(i18n, deployments.images.prune.tagged)
-                                hint=say!(i18n, deployments.images.prune.tagged_hint)
-                                value=tagged
-                            />
-                            <Going names=goes />
-                            {move || problem.get().map(|error| view! {
-                                <p class="field__problem" role="alert">{error.message(i18n.get_locale())}</p>
-                            })}
-                        </div>
-                        <div class="dialog__actions">
-                            <ActionButton label=say!(i18n, common.cancel) on_press=Callback::new(move |()| open.set(false)) />
-                            <ActionButton
-                                label=Signal::derive(move || {
-                                    t_string!(i18n, deployments.containers.prune.action, count = goes.with(Vec::len).to_string())
-                                })
-                                look=ButtonLook::Destroy
-                                refused
-                                busy
-                                on_press=prune
-                            />
-                        </div>
-                    }
-                        .into_any()
-                }
-            }}
-        </Dialog>
+        <PruneDialog
+            open
+            title=say!(i18n, deployments.images.prune.title)
+            text=say!(i18n, deployments.images.prune.text)
+            goes
+            refused
+            begin
+            on_end
+        >
+            <CheckField
+                name="prune-tagged"
+                label=say!(i18n, deployments.images.prune.tagged)
+                hint=say!(i18n, deployments.images.prune.tagged_hint)
+                value=tagged
+            />
+        </PruneDialog>
     }
 }
 

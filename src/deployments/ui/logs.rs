@@ -9,14 +9,12 @@ use crate::{
     error::Error,
     i18n::{t_string, use_i18n},
     ui::{
-        ActionButton, Address, Badge, ButtonLook, LinkButton, LogBuffer, LogView, Tone, address::escaped, ansi,
-        use_address,
+        ActionButton, Address, Badge, ButtonLook, ChoiceChip, LinkButton, LogBuffer, LogView, Tone, address::escaped,
+        ansi, use_address,
     },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-
-use super::containers::ChoiceChip;
 
 const USUAL_TAIL: &str = "500";
 

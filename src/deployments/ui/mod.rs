@@ -11,6 +11,7 @@ mod image;
 mod images;
 mod logs;
 mod progress;
+mod prune;
 mod pull;
 mod rows;
 

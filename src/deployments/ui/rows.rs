@@ -70,6 +70,12 @@ impl SortBy {
         }
     }
 
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Name, Self::State, Self::Health, Self::Image, Self::Ports, Self::Created];
+        all.into_iter().find(|by| by.name() == name)
+    }
+
     fn compare(self, a: &Container, b: &Container) -> Ordering {
         let by_name = || natural(&a.name, &b.name);
         match self {
@@ -94,8 +100,7 @@ impl Order {
     /// Reads `name` or `-created`; anything else is the usual order.
     pub fn read(text: &str) -> Self {
         let (descending, name) = text.strip_prefix('-').map_or((false, text), |name| (true, name));
-        let all = [SortBy::Name, SortBy::State, SortBy::Health, SortBy::Image, SortBy::Ports, SortBy::Created];
-        all.into_iter().find(|by| by.name() == name).map_or_else(Self::default, |by| Self { by, descending })
+        SortBy::named(name).map_or_else(Self::default, |by| Self { by, descending })
     }
 
     /// The order after its column's head was pressed, as in the address; empty for the usual one.

@@ -4,6 +4,7 @@ use crate::{
     events::model::{Event, Topic},
     id::Id,
     jobs::model::{Job, Line},
+    provisioning::model::Numbered,
     storage::Customer,
     time::Timestamp,
 };
@@ -61,6 +62,10 @@ pub enum JobNews {
     Job(Arc<Job>),
     /// Lines that are in the store, in order.
     Lines(Arc<Vec<Line>>),
+    /// It is a run, and these events of it are in the store, in order.
+    Events(Arc<Vec<Numbered>>),
+    /// It is a run, and its own row changed.
+    Run,
     /// Another process wrote something: look into the store.
     Look,
     /// Somebody asked to cancel it.
@@ -206,7 +211,9 @@ impl Bus {
     pub fn publish_job(&self, job: Id<Job>, news: JobNews) {
         self.relay(|| match news {
             JobNews::Cancel => Relayed::Cancel(job),
-            JobNews::Job(_) | JobNews::Lines(_) | JobNews::Look => Relayed::Look(job),
+            JobNews::Job(_) | JobNews::Lines(_) | JobNews::Events(_) | JobNews::Run | JobNews::Look => {
+                Relayed::Look(job)
+            }
         });
         self.tell_job(job, news);
     }

@@ -219,7 +219,12 @@ fn wanted(context: &Context, query: &[(String, String)]) -> Result<Wanted> {
                 }
                 continue;
             }
-            Topic::Records(_) | Topic::Containers(_) | Topic::Images(_) | Topic::Engine(_) | Topic::Jobs => {
+            Topic::Records(_)
+            | Topic::Containers(_)
+            | Topic::Images(_)
+            | Topic::Engine(_)
+            | Topic::Jobs
+            | Topic::Runs => {
                 context.permit::<Reading>(subject(&topic).ok_or_else(unknown)?)?;
             }
         }
@@ -242,6 +247,7 @@ fn subject(topic: &Topic) -> Option<&'static str> {
         Topic::Images(_) => Some("image"),
         Topic::Engine(_) => Some("engine"),
         Topic::Jobs | Topic::Job(_) => Some("job"),
+        Topic::Runs => Some("run"),
         Topic::Session => Some("login"),
     }
 }

@@ -15,11 +15,11 @@ pub mod store;
 mod sweep;
 pub mod watch;
 
-pub use queue::{NewJob, announce, cancel, enqueue, enqueue_in};
+pub use queue::{NewJob, announce, cancel, enqueue, enqueue_in, language, locale};
 pub use run::Run;
 pub use runner::{Runner, start};
 
-use crate::{error::Result, platform::state::State};
+use crate::{error::Result, jobs::model::Job, platform::state::State};
 use futures::future::BoxFuture;
 use serde_json::Value;
 use std::{
@@ -38,6 +38,10 @@ pub struct Worker {
     pub family: &'static str,
     /// Whether a job of this kind may be begun a second time when its first worker is gone.
     pub resumes: fn(&str) -> bool,
+    /// How long the work may go on after it was asked to end, before it is dropped.
+    pub grace: Duration,
+    /// Called after a job has ended, also when its work never began or was dropped: puts in order what belongs to it.
+    pub settle: fn(&State, &Job) -> BoxFuture<'static, ()>,
     /// The work: gives the outcome, or why there is none.
     pub work: fn(Arc<Run>) -> BoxFuture<'static, Result<Value>>,
 }
@@ -51,6 +55,37 @@ struct Inner {
     bell: Notify,
 }
 
+impl Worker {
+    /// A worker with the usual grace, and nothing to put in order.
+    pub fn new(
+        family: &'static str,
+        resumes: fn(&str) -> bool,
+        work: fn(Arc<Run>) -> BoxFuture<'static, Result<Value>>,
+    ) -> Self {
+        Self { family, resumes, grace: GRACE, settle: |_, _| Box::pin(std::future::ready(())), work }
+    }
+}
+
+/// How long work may usually go on after it was asked to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Whose places a job takes, so that runs that last for hours never keep short work waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    /// Runs of playbooks: `provisioning.parallel` at a time. Their work goes on in a process of its own, so that
+    /// another server may always take over.
+    Runs,
+    /// Everything else: `jobs.parallel` at a time.
+    Others,
+}
+
+impl Lane {
+    /// The lane of a kind; the statement that claims says the same in SQL.
+    fn of(kind: &str) -> Self {
+        if kind.starts_with("run.") { Self::Runs } else { Self::Others }
+    }
+}
+
 impl Default for Jobs {
     fn default() -> Self {
         Self::new()
@@ -60,17 +95,14 @@ impl Default for Jobs {
 impl Jobs {
     /// The queue with the workers of this program.
     pub fn new() -> Self {
-        let containers = Worker {
-            family: "container",
-            resumes: |kind| matches!(kind, "container.run" | "container.prune"),
-            work: |run| Box::pin(async move { crate::deployments::server::jobs::work(&run).await }),
-        };
-        let images = Worker {
-            family: "image",
-            resumes: |kind| matches!(kind, "image.pull" | "image.prune"),
-            work: containers.work,
-        };
-        Self(Arc::new(Inner { workers: RwLock::new(vec![containers, images]), bell: Notify::new() }))
+        let containers = Worker::new(
+            "container",
+            |kind| matches!(kind, "container.run" | "container.prune"),
+            |run| Box::pin(async move { crate::deployments::server::jobs::work(&run).await }),
+        );
+        let images = Worker::new("image", |kind| matches!(kind, "image.pull" | "image.prune"), containers.work);
+        let runs = crate::provisioning::server::work::WORKER;
+        Self(Arc::new(Inner { workers: RwLock::new(vec![containers, images, runs]), bell: Notify::new() }))
     }
 
     /// Adds a worker: how a program built on this library, or a test, brings its own.
@@ -88,6 +120,13 @@ impl Jobs {
             .iter()
             .copied()
             .find(|worker| worker.family == family)
+    }
+
+    /// Puts in order what belongs to a job that has ended.
+    async fn settle(&self, state: &State, job: &Job) {
+        if let Some(worker) = self.worker(&job.kind) {
+            (worker.settle)(state, job).await;
+        }
     }
 
     /// Tells the runner of this process that something waits.

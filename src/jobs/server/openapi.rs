@@ -10,20 +10,43 @@ pub fn openapi() -> Value {
     let one = json!({"description": "The job", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}}});
     let refusal = |status: u16| json!({"$ref": format!("#/components/responses/{status}")});
     let states = JobState::ALL.map(JobState::name);
+    let sorts: Vec<String> =
+        store::SORTS.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("-{name}")]).collect();
+    let filters = json!([
+        {"name": "state", "in": "query", "schema": {"type": "string", "enum": states}},
+        {"name": "kind", "in": "query", "schema": {"type": "string"}, "description": "`image.pull`, or `image` for all of the family"},
+        {"name": "mine", "in": "query", "schema": {"type": "boolean"}, "description": "Only those that the person asked for"},
+        {"name": "search", "in": "query", "schema": {"type": "string"}, "description": "Text in the title"},
+        {"name": "customer", "in": "query", "schema": {"type": "string", "format": "uuid"}, "description": "Only this customer's"},
+        {"name": "sort", "in": "query", "schema": {"type": "string", "enum": sorts}, "description": "With a minus for greatest first; newest first when there is none"},
+    ]);
+    let further = json!({
+        "before": {"name": "before", "in": "query", "schema": {"type": "string", "format": "uuid"}, "description": "Only those behind this one: `next` of the page before"},
+        "per_page": {"name": "per_page", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": store::PAGE_LIMIT, "default": 50}},
+        "format": {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["csv", "json"], "default": "csv"}},
+    });
+    let parameters = |names: &[&str]| {
+        let more = names.iter().map(|name| further[*name].clone());
+        filters.as_array().into_iter().flatten().cloned().chain(more).collect::<Vec<_>>()
+    };
     json!({
         "paths": {
             "/api/v1/jobs": {"get": {
-                "tags": ["jobs"], "operationId": "list_jobs", "summary": "Lists jobs, newest first",
-                "parameters": [
-                    {"name": "state", "in": "query", "schema": {"type": "string", "enum": states}},
-                    {"name": "kind", "in": "query", "schema": {"type": "string"}, "description": "`image.pull`, or `image` for all of the family"},
-                    {"name": "mine", "in": "query", "schema": {"type": "boolean"}, "description": "Only those that the person asked for"},
-                    {"name": "search", "in": "query", "schema": {"type": "string"}, "description": "Text in the title"},
-                    {"name": "before", "in": "query", "schema": {"type": "string", "format": "uuid"}, "description": "Only those older than this one: `next` of the page before"},
-                    {"name": "per_page", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": store::PAGE_LIMIT, "default": 50}},
-                ],
+                "tags": ["jobs"], "operationId": "list_jobs", "summary": "Lists jobs, newest first unless asked otherwise",
+                "parameters": parameters(&["before", "per_page"]),
                 "responses": {
                     "200": {"description": "A page of jobs", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobPage"}}}},
+                    "401": refusal(401), "403": refusal(403), "404": refusal(404), "422": refusal(422),
+                },
+            }},
+            "/api/v1/jobs/export": {"get": {
+                "tags": ["jobs"], "operationId": "export_jobs", "summary": "Gives all jobs that a list would show on its pages, as a file",
+                "parameters": parameters(&["format"]),
+                "responses": {
+                    "200": {"description": "The file", "content": {
+                        "text/csv": {"schema": {"type": "string"}},
+                        "application/json": {"schema": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}}},
+                    }},
                     "401": refusal(401), "403": refusal(403), "422": refusal(422),
                 },
             }},

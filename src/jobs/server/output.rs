@@ -50,7 +50,8 @@ pub(super) struct Output {
 struct Waiting {
     sequence: i64,
     bytes: i64,
-    lines: Vec<Line>,
+    /// Lines, each with the place up to which its source was read.
+    lines: Vec<(Line, Option<i64>)>,
     weight: usize,
     progress: Option<Progress>,
     progress_changed: bool,
@@ -146,14 +147,21 @@ impl Output {
 
     /// Adds text, line by line; waits while too much is on its way.
     pub async fn line(&self, voice: Voice, text: &str) {
+        self.line_until(voice, text, None).await;
+    }
+
+    /// The same, with the place up to which its source was read; it is kept with the last line.
+    pub async fn line_until(&self, voice: Voice, text: &str, mark: Option<i64>) {
         let text = self.redact(text);
-        for line in text.split('\n') {
+        let mut lines = text.split('\n').peekable();
+        while let Some(line) = lines.next() {
             let mut rest = line.strip_suffix('\r').unwrap_or(line);
             loop {
                 let cut = if rest.len() > LINE_BYTES { rest.floor_char_boundary(LINE_BYTES) } else { rest.len() };
                 let (piece, later) = rest.split_at(cut);
                 let piece = if later.is_empty() { piece.to_owned() } else { format!("{piece}{GOES_ON}") };
-                self.push(voice, piece).await;
+                let mark = mark.filter(|_| later.is_empty() && lines.peek().is_none());
+                self.push(voice, piece, mark).await;
                 rest = later;
                 if rest.is_empty() {
                     break;
@@ -162,7 +170,7 @@ impl Output {
         }
     }
 
-    async fn push(&self, voice: Voice, text: String) {
+    async fn push(&self, voice: Voice, text: String, mark: Option<i64>) {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
@@ -174,7 +182,7 @@ impl Output {
                     return;
                 }
                 if waiting.lines.len() < WAITING_LINES && waiting.weight < WAITING_BYTES {
-                    self.add(&mut waiting, voice, text);
+                    self.add(&mut waiting, voice, text, mark);
                     if waiting.lines.len() >= BATCH || waiting.weight >= WAITING_BYTES / 2 {
                         self.crowded.notify_one();
                     }
@@ -186,7 +194,7 @@ impl Output {
         }
     }
 
-    fn add(&self, waiting: &mut Waiting, voice: Voice, text: String) {
+    fn add(&self, waiting: &mut Waiting, voice: Voice, text: String, mark: Option<i64>) {
         let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
         if waiting.unkept > 0 || waiting.bytes.saturating_add(bytes) > self.limit {
             waiting.unkept += 1;
@@ -195,11 +203,11 @@ impl Output {
             }
             let limit = (self.limit / 1024 / 1024).to_string();
             let notice = td_string!(self.locale, work.output_full, limit = limit);
-            append(waiting, Voice::Note, notice);
+            append(waiting, Voice::Note, notice, None);
             return;
         }
         waiting.bytes += bytes;
-        append(waiting, voice, text);
+        append(waiting, voice, text, mark);
     }
 
     /// No more is taken; what waits is written by [`Output::write`].
@@ -208,7 +216,7 @@ impl Output {
         if !waiting.closed && waiting.unkept > 1 {
             let count = (waiting.unkept - 1).to_string();
             let notice = td_string!(self.locale, work.output_unkept, count = count);
-            append(&mut waiting, Voice::Note, notice);
+            append(&mut waiting, Voice::Note, notice, None);
         }
         waiting.closed = true;
         drop(waiting);
@@ -218,12 +226,15 @@ impl Output {
     /// Writes what waits, at most one batch, and tells those who watch.
     pub async fn write(&self) -> anyhow::Result<Written> {
         self.tell_late();
-        let (lines, progress, bytes, tell_lists) = {
+        let (lines, mark, progress, bytes, tell_lists) = {
             let waiting = self.waiting();
             let count = waiting.lines.len().min(BATCH);
+            let batch = &waiting.lines[..count];
+            let mark = batch.iter().rev().find_map(|(_, mark)| *mark);
             let progress = waiting.progress_changed.then(|| waiting.progress.clone()).flatten();
             let tell_lists = waiting.told.is_none_or(|at| at.elapsed() >= TOLD_EVERY);
-            (waiting.lines[..count].to_vec(), progress, waiting.bytes, tell_lists)
+            let lines: Vec<Line> = batch.iter().map(|(line, _)| line.clone()).collect();
+            (lines, mark, progress, waiting.bytes, tell_lists)
         };
         if lines.is_empty() && progress.is_none() {
             return Ok(Written::All);
@@ -234,13 +245,14 @@ impl Output {
         let held = transaction
             .execute(
                 sql("update jobs
-                     set lines = coalesce($1, lines), bytes = $2, progress = coalesce($3, progress)
+                     set lines = coalesce($1, lines), bytes = $2, progress = coalesce($3, progress), mark = coalesce($6, mark)
                      where id = $4 and fence = $5 and state = 'running'")
                 .bind(last)
                 .bind(bytes)
                 .bind(progress.as_ref().map(|progress| json!(progress).to_string()))
                 .bind(self.job.to_string())
-                .bind(self.fence),
+                .bind(self.fence)
+                .bind(mark),
             )
             .await?;
         if held == 0 {
@@ -265,7 +277,7 @@ impl Output {
         transaction.commit().await?;
         let more = {
             let mut waiting = self.waiting();
-            let written = waiting.lines.drain(..lines.len()).map(|line| line.text.len()).sum::<usize>();
+            let written = waiting.lines.drain(..lines.len()).map(|(line, _)| line.text.len()).sum::<usize>();
             waiting.weight = waiting.weight.saturating_sub(written);
             if progress.is_some() && waiting.progress == progress {
                 waiting.progress_changed = false;
@@ -318,14 +330,15 @@ impl Output {
     }
 }
 
-fn append(waiting: &mut Waiting, voice: Voice, text: String) {
+fn append(waiting: &mut Waiting, voice: Voice, text: String, mark: Option<i64>) {
     waiting.sequence += 1;
     waiting.weight += text.len();
-    waiting.lines.push(Line {
+    let line = Line {
         sequence: waiting.sequence,
         at: Timestamp::now(),
         stream: voice.name().to_owned(),
         // PostgreSQL holds no NUL in a text.
         text: text.replace('\0', "\u{fffd}"),
-    });
+    };
+    waiting.lines.push((line, mark));
 }

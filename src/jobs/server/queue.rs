@@ -1,6 +1,6 @@
 //! Putting jobs into the queue, claiming them, and moving them on.
 
-use super::{LEASE, lease_clock, store};
+use super::{LEASE, Lane, lease_clock, store};
 use crate::{
     authentication::server::{Context, Operating, Proof, Reading, System},
     error::{Error, Result},
@@ -9,7 +9,7 @@ use crate::{
     id::Id,
     jobs::model::{Job, JobState, Progress},
     platform::{
-        db::{Transaction, sql},
+        db::{Sql, Transaction, sql},
         state::State,
     },
     storage::{
@@ -19,10 +19,13 @@ use crate::{
     time::Timestamp,
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// How often a job may be begun before it counts as one that takes its workers down.
 const CLAIMS: i64 = 8;
+
+/// How long a run waits for the server whose folder holds its workspace, before another one says that it is lost.
+const AWAY: Duration = Duration::from_secs(600);
 
 /// A job that somebody asks for.
 #[derive(Clone, Debug)]
@@ -62,8 +65,8 @@ pub async fn enqueue_in(transaction: &mut Transaction, proof: &dyn Proof, new: N
         .execute(
             sql("insert into jobs
                    (id, customer, kind, title, operation, exclusive_key, state, person, person_name, address, locale,
-                    cancel_requested, created_at, fence, lines, bytes)
-                 values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $11, $12, 0, 0, 0)
+                    cancel_requested, created_at, fence, lines, bytes, mark)
+                 values ($1, $2, $3, $4, $5, $6, 'queued', $7, $8, $9, $10, $11, $12, 0, 0, 0, 0)
                  on conflict do nothing")
             .bind(id.to_string())
             .bind(new.customer.map(|customer| customer.to_string()))
@@ -162,6 +165,9 @@ pub async fn cancel(context: &Context, id: Id<Job>) -> Result<Job> {
         state.bus.publish_job(id, JobNews::Cancel);
     }
     let job = store::job(state, &permit, id).await?;
+    if ended > 0 {
+        state.jobs.settle(state, &job).await;
+    }
     tell(state, job.clone());
     Ok(job)
 }
@@ -207,6 +213,8 @@ pub(super) struct Claim {
     pub lines: i64,
     /// The bytes of all stored lines.
     pub bytes: i64,
+    /// How far the source of the stored lines was read; see [`super::Run::line_until`].
+    pub mark: i64,
 }
 
 /// What looking into the queue gave.
@@ -219,31 +227,42 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// Takes the oldest job that waits, or one whose lease ran out.
-pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> {
+/// Takes the oldest job of a lane that waits, or one whose lease ran out.
+///
+/// `place` is the data folder of this server. A run that was under way is left to the server whose folder holds its
+/// workspace, unless that one stays away.
+pub(super) async fn claim(state: &State, worker: &str, place: &str, lane: Lane) -> anyhow::Result<Found> {
     let proof = System::because("run jobs");
     let now = lease_clock(state).await?;
     let waiting = sql("select id from jobs
                        where state in ('queued', 'running') and (state = 'queued' or lease_until < $1)
+                         and (kind like 'run.%') = $2
+                         and (state = 'queued' or not $2 or place = $3 or lease_until < $4)
                        limit 1");
     // Looking costs no lock; on SQLite there is one writer for all.
-    if state.db.row(&proof, waiting.bind(now)).await?.is_none() {
+    let (is_run, long_ago) = (lane == Lane::Runs, now - i64::try_from(AWAY.as_millis()).unwrap_or(i64::MAX));
+    let bound = |statement: Sql| statement.bind(now).bind(is_run).bind(place).bind(long_ago);
+    if state.db.row(&proof, bound(waiting)).await?.is_none() {
         return Ok(Found::Nothing);
     }
     let mut transaction = state.db.begin(&proof).await?;
     let oldest = if state.db.is_postgres() {
         sql("select * from jobs
              where state in ('queued', 'running') and (state = 'queued' or lease_until < $1)
+               and (kind like 'run.%') = $2
+               and (state = 'queued' or not $2 or place = $3 or lease_until < $4)
              order by id
              limit 1
              for update skip locked")
     } else {
         sql("select * from jobs
              where state in ('queued', 'running') and (state = 'queued' or lease_until < $1)
+               and (kind like 'run.%') = $2
+               and (state = 'queued' or not $2 or place = $3 or lease_until < $4)
              order by id
              limit 1")
     };
-    let Some(row) = transaction.row(oldest.bind(now)).await? else {
+    let Some(row) = transaction.row(bound(oldest)).await? else {
         return Ok(Found::Nothing);
     };
     let mut job = store::read(&row)?;
@@ -251,7 +270,10 @@ pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> 
     let locale = locale(&row.text("locale")?);
     if job.state == JobState::Running {
         let resumes = state.jobs.worker(&job.kind).is_some_and(|worker| (worker.resumes)(&job.kind));
-        let end = if job.cancel_requested {
+        // What goes on without its worker must be told to end, and counts no servers that went away.
+        let end = if Lane::of(&job.kind) == Lane::Runs && resumes {
+            None
+        } else if job.cancel_requested {
             Some((JobState::Cancelled, "cancelled", td_string!(locale, work.cancelled_gone)))
         } else if !resumes {
             Some((JobState::Lost, "lost", td_string!(locale, work.lost)))
@@ -278,7 +300,9 @@ pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> 
                 .await?;
             record(&mut transaction, &proof, &job, end.name(), &outcome).await?;
             transaction.commit().await?;
-            tell(state, store::job(state, &proof, job.id).await?);
+            let job = store::job(state, &proof, job.id).await?;
+            state.jobs.settle(state, &job).await;
+            tell(state, job);
             return Ok(Found::Settled);
         }
     }
@@ -286,13 +310,15 @@ pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> 
     let taken = transaction
         .execute(
             sql("update jobs
-                 set state = 'running', worker = $1, lease_until = $2, fence = fence + 1, started_at = coalesce(started_at, $3)
+                 set state = 'running', worker = $1, lease_until = $2, fence = fence + 1, place = $6,
+                     started_at = coalesce(started_at, $3)
                  where id = $4 and state in ('queued', 'running') and fence = $5")
             .bind(worker)
             .bind(now + lease_millis())
             .bind(started.millis())
             .bind(job.id.to_string())
-            .bind(fence),
+            .bind(fence)
+            .bind(place),
         )
         .await?;
     transaction.commit().await?;
@@ -308,6 +334,7 @@ pub(super) async fn claim(state: &State, worker: &str) -> anyhow::Result<Found> 
         address: row.opt_text("address")?.and_then(|address| address.parse().ok()),
         lines: row.int("lines")?,
         bytes: row.int("bytes")?,
+        mark: row.int("mark")?,
         job,
     })))
 }
@@ -350,10 +377,25 @@ pub(super) async fn renew(state: &State, id: Id<Job>, fence: i64) -> anyhow::Res
 /// Gives a claim back, so that the next runner resumes the job at once.
 pub(super) async fn release(state: &State, id: Id<Job>, fence: i64) -> anyhow::Result<()> {
     let statement = sql("update jobs
-                         set lease_until = 0, worker = null
+                         set lease_until = $3, worker = null
                          where id = $1 and fence = $2 and state = 'running'");
-    state.db.execute(&System::because("stop"), statement.bind(id.to_string()).bind(fence)).await?;
+    let just_now = lease_clock(state).await? - 1;
+    state.db.execute(&System::because("stop"), statement.bind(id.to_string()).bind(fence).bind(just_now)).await?;
     Ok(())
+}
+
+/// What names this server's data folder among those of all servers; made once.
+pub(super) fn place(folder: &std::path::Path) -> String {
+    let file = folder.join("place");
+    let known = std::fs::read_to_string(&file).map(|text| text.trim().to_owned()).unwrap_or_default();
+    if !known.is_empty() {
+        return known;
+    }
+    let new = Id::<()>::new().to_string();
+    if let Err(error) = std::fs::write(&file, &new) {
+        tracing::warn!("writing {}: {error}", file.display());
+    }
+    new
 }
 
 /// Ends a job; false when the claim holds no more and nothing was written.
@@ -383,7 +425,9 @@ pub(super) async fn finish(
     if ended == 1 {
         record(&mut transaction, &proof, &claim.job, end.name(), outcome).await?;
         transaction.commit().await?;
-        tell(state, store::job(state, &proof, claim.job.id).await?);
+        let job = store::job(state, &proof, claim.job.id).await?;
+        state.jobs.settle(state, &job).await;
+        tell(state, job);
     }
     Ok(ended == 1)
 }
@@ -392,13 +436,15 @@ fn lease_millis() -> i64 {
     i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)
 }
 
-const fn language(locale: Locale) -> &'static str {
+/// A language as it is kept.
+pub const fn language(locale: Locale) -> &'static str {
     match locale {
         Locale::en => "en",
         Locale::es => "es",
     }
 }
 
-fn locale(language: &str) -> Locale {
+/// The language that was kept.
+pub fn locale(language: &str) -> Locale {
     if language == "es" { Locale::es } else { Locale::en }
 }

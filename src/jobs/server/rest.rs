@@ -15,6 +15,8 @@ use crate::{
         model::{Job, JobState},
     },
     platform::{errors::answer, state::State},
+    time::Timestamp,
+    ui::browser::csv,
 };
 use async_stream::stream;
 use axum::{
@@ -32,6 +34,7 @@ use std::{convert::Infallible, sync::Arc};
 pub fn routes() -> Router<State> {
     Router::new()
         .route("/api/v1/jobs", get(list))
+        .route("/api/v1/jobs/export", get(export))
         .route("/api/v1/jobs/{id}", get(one))
         .route("/api/v1/jobs/{id}/output", get(output))
         .route("/api/v1/jobs/{id}/cancel", post(cancel))
@@ -47,6 +50,84 @@ async fn list(context: Context, Query(parameters): Parameters) -> Response {
         store::list(&context.state, &permit, &query).await
     };
     respond(&context, page.await.map(|page: JobPage| Json(page).into_response()))
+}
+
+/// All that a list would show on all of its pages, as a file.
+async fn export(context: Context, Query(parameters): Parameters) -> Response {
+    let file = async {
+        let permit = context.permit::<Reading>("job")?;
+        let (format, rest): (Vec<_>, Vec<_>) = parameters.into_iter().partition(|(name, _)| name == "format");
+        let is_csv = match format.first().map(|(_, value)| value.as_str()) {
+            None | Some("csv") => true,
+            Some("json") => false,
+            Some(_) => {
+                let choices = "csv, json".to_owned();
+                return Err(Error::invalid(
+                    "format",
+                    td_string!(context.locale, errors.field.choice, choices = choices),
+                ));
+            }
+        };
+        let mut query = JobQuery { per_page: store::PAGE_LIMIT, ..query(&context, &rest)? };
+        // Refusals come before the first piece.
+        let mut page = store::list(&context.state, &permit, &query).await?;
+        let state = context.state.clone();
+        let body = Body::from_stream(stream! {
+            yield Ok(Bytes::from(if is_csv { csv([HEAD.map(str::to_owned).to_vec()]) } else { "[".to_owned() }));
+            let mut separator = "\n";
+            loop {
+                let items = std::mem::take(&mut page.items);
+                if is_csv {
+                    yield Ok(Bytes::from(csv(items.iter().map(line))));
+                } else {
+                    for job in &items {
+                        yield Ok(Bytes::from(format!("{separator}{}", json!(job))));
+                        separator = ",\n";
+                    }
+                }
+                let Some(next) = page.next else { break };
+                query.before = Some(next);
+                page = match store::list(&state, &permit, &query).await {
+                    Ok(page) => page,
+                    // The client sees a body that was cut off, not one that looks complete.
+                    Err(error) => return yield Err(error),
+                };
+            }
+            if !is_csv {
+                yield Ok(Bytes::from("\n]\n"));
+            }
+        });
+        let (kind, file) = if is_csv {
+            ("text/csv; charset=utf-8", "attachment; filename=\"jobs.csv\"")
+        } else {
+            ("application/json", "attachment; filename=\"jobs.json\"")
+        };
+        Ok((
+            [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, file), (header::CACHE_CONTROL, "no-store")],
+            body,
+        )
+            .into_response())
+    };
+    respond(&context, file.await)
+}
+
+/// The head of an export as CSV.
+const HEAD: [&str; 9] =
+    ["id", "customer", "kind", "title", "state", "person_name", "created_at", "started_at", "finished_at"];
+
+fn line(job: &Job) -> Vec<String> {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    vec![
+        job.id.to_string(),
+        job.customer.map(|customer| customer.to_string()).unwrap_or_default(),
+        job.kind.clone(),
+        job.title.clone(),
+        job.state.name().to_owned(),
+        job.person_name.clone(),
+        job.created_at.to_string(),
+        time(job.started_at),
+        time(job.finished_at),
+    ]
 }
 
 async fn one(context: Context, Path(id): Path<String>) -> Response {
@@ -191,6 +272,14 @@ fn query(context: &Context, parameters: &[(String, String)]) -> Result<JobQuery>
                 .parse()
                 .map(|before| query.before = Some(before))
                 .map_err(|_| Error::invalid(name, td_string!(context.locale, errors.field.reference))),
+            "customer" => value
+                .parse()
+                .map(|customer| query.customer = Some(customer))
+                .map_err(|_| Error::invalid(name, td_string!(context.locale, errors.field.reference))),
+            "sort" => {
+                query.sort.clone_from(value);
+                Ok(())
+            }
             "per_page" => number(context, name, value).map(|number| query.per_page = number),
             "mine" => flag(context, name, value).map(|mine| query.mine = mine),
             "kind" => {

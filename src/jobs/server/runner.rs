@@ -1,7 +1,7 @@
 //! The runner: claims jobs, watches over their work, and leaves a true state behind.
 
 use super::{
-    LEASE, Run,
+    LEASE, Lane, Run, Worker,
     output::Written,
     queue::{self, Claim, Found, Hold},
     requester, sweep,
@@ -29,8 +29,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const WRITE_EVERY: Duration = Duration::from_millis(200);
 /// How often a lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(4);
-/// How long work may go on after it was asked to end.
-const GRACE: Duration = Duration::from_secs(10);
 /// How long a stopping server waits for work to let go.
 const LET_GO: Duration = Duration::from_secs(3);
 
@@ -55,16 +53,20 @@ impl Runner {
     }
 }
 
-/// Starts running jobs, `config.jobs.parallel` at a time, until the state stops.
+/// Starts running jobs until the state stops: `provisioning.parallel` runs and `jobs.parallel` others at a time.
 pub fn start(state: &State) -> Runner {
     Runner(tokio::spawn(run(state.clone())))
 }
 
 async fn run(state: State) {
     let worker = Id::<Runner>::new().to_string();
-    let places = Arc::new(Semaphore::new(state.config.jobs.parallel.max(1)));
+    let place = queue::place(&state.config.data.dir);
+    let places = |count: usize| Arc::new(Semaphore::new(count.max(1)));
+    let lanes =
+        [(Lane::Others, places(state.config.jobs.parallel)), (Lane::Runs, places(state.config.provisioning.parallel))];
     let mut tasks = JoinSet::new();
     tasks.spawn(sweep::run(state.clone()));
+    tasks.spawn(crate::provisioning::server::sweep::run(state.clone()));
     let mut look = interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !state.stopping.is_cancelled() {
@@ -74,17 +76,19 @@ async fn run(state: State) {
             _ = look.tick() => {}
         }
         while tasks.try_join_next().is_some() {}
-        while let Ok(place) = places.clone().try_acquire_owned() {
-            match queue::claim(&state, &worker).await {
-                Ok(Found::Claim(claim)) => {
-                    drop(tasks.spawn(watch_over(state.clone(), *claim, place)));
-                }
-                Ok(Found::Settled) => {}
-                Ok(Found::Nothing) => break,
-                Err(error) => {
-                    tracing::warn!("looking for jobs: {error:#}");
-                    sleep(LOOK_EVERY).await;
-                    break;
+        for (lane, places) in &lanes {
+            while let Ok(held) = places.clone().try_acquire_owned() {
+                match queue::claim(&state, &worker, &place, *lane).await {
+                    Ok(Found::Claim(claim)) => {
+                        drop(tasks.spawn(watch_over(state.clone(), *claim, held)));
+                    }
+                    Ok(Found::Settled) => {}
+                    Ok(Found::Nothing) => break,
+                    Err(error) => {
+                        tracing::warn!("looking for jobs: {error:#}");
+                        sleep(LOOK_EVERY).await;
+                        break;
+                    }
                 }
             }
         }
@@ -110,9 +114,10 @@ async fn watch_over(state: State, claim: Claim, place: OwnedSemaphorePermit) {
     let id = claim.job.id;
     queue::tell(&state, claim.job.clone());
     let outcome = match prepare(&state, &claim).await {
-        Ok((run, work)) => {
+        Ok((run, worker)) => {
             let run = Arc::new(run);
-            let end = drive(&state, &claim, &run, tokio::spawn(in_request(work(run.clone())))).await;
+            let work = tokio::spawn(in_request((worker.work)(run.clone())));
+            let end = drive(&state, &claim, &run, worker.grace, work).await;
             close(&state, &claim, &run, end).await
         }
         Err(error) => {
@@ -128,10 +133,8 @@ async fn watch_over(state: State, claim: Claim, place: OwnedSemaphorePermit) {
     state.jobs.wake();
 }
 
-type Work = fn(Arc<Run>) -> futures::future::BoxFuture<'static, Result<Value>>;
-
 /// Looks whether the requester may still do it, and finds who does it.
-async fn prepare(state: &State, claim: &Claim) -> Result<(Run, Work)> {
+async fn prepare(state: &State, claim: &Claim) -> Result<(Run, Worker)> {
     let worker = state
         .jobs
         .worker(&claim.job.kind)
@@ -143,7 +146,7 @@ async fn prepare(state: &State, claim: &Claim) -> Result<(Run, Work)> {
     if claim.job.person.is_some() {
         context.permit::<Operating>(worker.family)?;
     }
-    Ok((Run::new(state, claim, context), worker.work))
+    Ok((Run::new(state, claim, context), worker))
 }
 
 /// Gives the work a request number of its own, for the log.
@@ -160,7 +163,7 @@ impl Drop for Guard {
     }
 }
 
-async fn drive(state: &State, claim: &Claim, run: &Arc<Run>, work: JoinHandle<Result<Value>>) -> End {
+async fn drive(state: &State, claim: &Claim, run: &Arc<Run>, grace: Duration, work: JoinHandle<Result<Value>>) -> End {
     let id = claim.job.id;
     let mut work = Guard(work);
     let mut news = state.bus.subscribe_job(id);
@@ -208,7 +211,7 @@ async fn drive(state: &State, claim: &Claim, run: &Arc<Run>, work: JoinHandle<Re
             }
         }
         if run.cancelled.is_cancelled() && dropped_at.is_none() {
-            dropped_at = Some(Instant::now() + GRACE);
+            dropped_at = Some(Instant::now() + grace);
         }
     }
 }
@@ -252,7 +255,7 @@ async fn close(state: &State, claim: &Claim, run: &Run, end: End) -> anyhow::Res
             write_out(run, true).await;
             return queue::release(state, run.id, claim.fence).await;
         }
-        End::Returned(Ok(value)) => (JobState::Succeeded, value),
+        End::Returned(Ok(value)) => (run.verdict(), value),
         End::Returned(Err(_)) | End::Dropped if cancelled => {
             let message = td_string!(claim.locale, work.cancelled_running);
             (JobState::Cancelled, json!({"error": {"code": "cancelled", "message": message}}))

@@ -3,10 +3,11 @@
 use crate::{
     authentication::server::Proof,
     error::{Error, Result},
+    i18n::td_string,
     id::Id,
     jobs::{
         api::{JobPage, JobQuery},
-        model::{Job, JobState, Line},
+        model::{Job, JobState, Line, LineSearch},
     },
     platform::{
         db::{Row, sql},
@@ -22,6 +23,8 @@ use serde_json::Value;
 pub const PAGE_LIMIT: u32 = 200;
 /// The greatest number of lines read at once.
 pub const LINES_LIMIT: u32 = 1000;
+/// The greatest number of lines that a search gives.
+const FOUND_LIMIT: i64 = 500;
 /// Lines of one reading end after about so many bytes, and begin with at least one line.
 const READ_BYTES: usize = 256 * 1024;
 
@@ -35,7 +38,15 @@ pub async fn job(state: &State, proof: &dyn Proof, id: Id<Job>) -> Result<Job> {
     job.filter(|job| proof.scope().reaches(job.customer)).ok_or_else(|| Error::not_found("job"))
 }
 
-/// A page of jobs, newest first, paged by key.
+/// What jobs can be sorted by: its name in the API and its column. Identifiers grow with time.
+pub const SORTS: [(&str, &str); 5] =
+    [("created", "id"), ("title", "title"), ("state", "state"), ("kind", "kind"), ("person", "person_name")];
+
+/// A page of jobs, paged by key.
+///
+/// # Errors
+/// [`Error::Invalid`] at `sort`; [`Error::NotFound`] when the job that the page begins behind is gone and its
+/// place cannot be told.
 pub async fn list(state: &State, proof: &dyn Proof, query: &JobQuery) -> Result<JobPage> {
     let limit = query.per_page.clamp(1, PAGE_LIMIT);
     let column = |name: &'static str| Expr::col(Alias::new(name));
@@ -57,16 +68,21 @@ pub async fn list(state: &State, proof: &dyn Proof, query: &JobQuery) -> Result<
         let pattern = format!("%{}%", text.to_lowercase().replace(['%', '_', '\\'], ""));
         condition = condition.add(Expr::expr(Func::lower(column("title"))).like(pattern));
     }
-    let mut page = condition.clone();
-    if let Some(before) = query.before {
-        page = page.add(column("id").lt(before.to_string()));
+    if let Some(customer) = query.customer {
+        condition = condition.add(column("customer").eq(customer.to_string()));
     }
+    let (by, descending) = order(proof, &query.sort)?;
+    if let Some(before) = query.before {
+        condition = condition.add(behind(state, proof, before, by, descending).await?);
+    }
+    let direction = if descending { Order::Desc } else { Order::Asc };
     let mut select = Query::select();
     select
         .column(Asterisk)
         .from(Alias::new("jobs"))
-        .cond_where(page)
-        .order_by(Alias::new("id"), Order::Desc)
+        .cond_where(condition)
+        .order_by(Alias::new(by), direction.clone())
+        .order_by(Alias::new("id"), direction)
         .limit(u64::from(limit) + 1);
     let rows = state.db.rows(proof, &mut select).await?;
     let mut items = rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
@@ -74,6 +90,37 @@ pub async fn list(state: &State, proof: &dyn Proof, query: &JobQuery) -> Result<
     items.truncate(limit as usize);
     let next = items.last().filter(|_| more).map(|job| job.id);
     Ok(JobPage { items, next })
+}
+
+/// The column to sort by, and whether greatest first.
+fn order(proof: &dyn Proof, sort: &str) -> Result<(&'static str, bool)> {
+    let sort = if sort.is_empty() { "-created" } else { sort };
+    let (descending, name) = sort.strip_prefix('-').map_or((false, sort), |name| (true, name));
+    let found = SORTS.iter().find(|(known, _)| *known == name).map(|(_, column)| (*column, descending));
+    found.ok_or_else(|| {
+        let choices = SORTS.map(|(name, _)| name).join(", ");
+        Error::invalid("sort", td_string!(proof.locale(), errors.field.choice, choices = choices))
+    })
+}
+
+/// What holds for the jobs behind one in an order.
+async fn behind(state: &State, proof: &dyn Proof, before: Id<Job>, by: &'static str, descending: bool) -> Result<Expr> {
+    let past = |column: &'static str, value: String| {
+        let column = Expr::col(Alias::new(column));
+        if descending { column.lt(value) } else { column.gt(value) }
+    };
+    if by == "id" {
+        return Ok(past("id", before.to_string()));
+    }
+    let edge = job(state, proof, before).await?;
+    let edge = match by {
+        "title" => edge.title,
+        "state" => edge.state.name().to_owned(),
+        "kind" => edge.kind,
+        _ => edge.person_name,
+    };
+    let same = Expr::col(Alias::new(by)).eq(edge.clone());
+    Ok(past(by, edge).or(same.and(past("id", before.to_string()))))
 }
 
 /// The jobs that wait or run, oldest first; at most 100.
@@ -114,12 +161,7 @@ pub async fn lines(state: &State, proof: &dyn Proof, job: Id<Job>, after: i64, l
     let mut lines = Vec::with_capacity(rows.len());
     let mut bytes = 0;
     for row in &rows {
-        let line = Line {
-            sequence: row.int("sequence")?,
-            at: Timestamp::from_millis(row.int("at")?),
-            stream: row.text("stream")?,
-            text: row.text("text")?,
-        };
+        let line = read_line(row)?;
         bytes += line.text.len();
         if bytes > READ_BYTES && !lines.is_empty() {
             break;
@@ -127,6 +169,53 @@ pub async fn lines(state: &State, proof: &dyn Proof, job: Id<Job>, after: i64, l
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// The lines that hold the words, the last [`FOUND_LIMIT`] of them, and how many there are. Letters of
+/// either case are the same, beyond ASCII as far as the database knows.
+///
+/// The caller has made sure that the job may be seen.
+pub async fn search(state: &State, proof: &dyn Proof, job: Id<Job>, words: &str) -> Result<LineSearch> {
+    if words.trim().is_empty() {
+        return Ok(LineSearch::default());
+    }
+    let mut pattern = String::from("%");
+    for letter in words.trim().to_lowercase().chars() {
+        if "%_!".contains(letter) {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    let counted = sql("select count(*) as found from job_lines where job = $1 and lower(text) like $2 escape '!'")
+        .bind(job.to_string())
+        .bind(pattern.clone());
+    let total = state.db.row(proof, counted).await?.map_or(Ok(0), |row| row.int("found"))?;
+    let rows = state
+        .db
+        .rows(
+            proof,
+            sql("select sequence, at, stream, text
+                 from job_lines
+                 where job = $1 and lower(text) like $2 escape '!'
+                 order by sequence desc
+                 limit $3")
+            .bind(job.to_string())
+            .bind(pattern)
+            .bind(FOUND_LIMIT),
+        )
+        .await?;
+    let matches = rows.iter().rev().map(read_line).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(LineSearch { matches, total })
+}
+
+fn read_line(row: &Row) -> anyhow::Result<Line> {
+    Ok(Line {
+        sequence: row.int("sequence")?,
+        at: Timestamp::from_millis(row.int("at")?),
+        stream: row.text("stream")?,
+        text: row.text("text")?,
+    })
 }
 
 /// The sequence of the last line that is stored.

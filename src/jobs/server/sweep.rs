@@ -1,4 +1,4 @@
-//! Forgetting old jobs.
+//! Forgetting old jobs. Those of runs are forgotten with their run.
 
 use crate::{
     authentication::server::System,
@@ -39,7 +39,7 @@ pub(super) async fn sweep(state: &State) -> anyhow::Result<u64> {
         .row(
             &proof,
             sql("select id from jobs
-                 where state not in ('queued', 'running')
+                 where state not in ('queued', 'running') and kind not like 'run.%'
                  order by id desc
                  limit 1
                  offset $1")
@@ -57,7 +57,8 @@ pub(super) async fn sweep(state: &State) -> anyhow::Result<u64> {
                 sql("delete from jobs
                      where id in (
                        select id from jobs
-                       where state not in ('queued', 'running') and (finished_at < $1 or id <= $2)
+                       where state not in ('queued', 'running') and kind not like 'run.%'
+                         and (finished_at < $1 or id <= $2)
                        order by id
                        limit $3)")
                 .bind(oldest)

@@ -85,7 +85,7 @@ pub async fn follow(
                     behind = ended;
                     yield Piece::Job(job);
                 }
-                Ok(JobNews::Cancel) => {}
+                Ok(JobNews::Cancel | JobNews::Events(_) | JobNews::Run) => {}
                 // Too slow, or written by another server: the store knows.
                 Ok(JobNews::Look) | Err(RecvError::Lagged(_)) => {
                     behind = true;

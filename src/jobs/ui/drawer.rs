@@ -1,6 +1,6 @@
 //! The drawer of what waits and runs, within reach from every page.
 
-use super::{JobBadge, Parts, ProgressLine, cancel_refusal};
+use super::{JobBadge, Parts, ProgressLine, cancel_refusal, page_of};
 use crate::{
     events::{
         client::{learn_progress, use_changes, use_progress},
@@ -128,7 +128,7 @@ fn Entry(jobs: RwSignal<Vec<Job>>, id: Id<Job>) -> impl IntoView {
     let Some(first) = jobs.with_untracked(|jobs| jobs.iter().find(|job| job.id == id).cloned()) else {
         return ().into_any();
     };
-    let created_at = first.created_at;
+    let (created_at, page) = (first.created_at, page_of(&first));
     // A job that has just ended stands here as it last was until its row goes.
     let job = Memo::new(move |last: Option<&Job>| {
         let now = jobs.with(|jobs| jobs.iter().find(|job| job.id == id).cloned());
@@ -152,7 +152,7 @@ fn Entry(jobs: RwSignal<Vec<Job>>, id: Id<Job>) -> impl IntoView {
     view! {
         <li class="drawer__entry">
             <div class="row">
-                <a class="drawer__title truncate" href=format!("/jobs/{id}")>{move || job.get().title}</a>
+                <a class="drawer__title truncate" href=page>{move || job.get().title}</a>
                 <JobBadge state=Signal::derive(move || job.get().state) />
                 <ActionButton
                     label=Signal::derive(move || t_string!(i18n, work.cancel_named, title = job.get().title))

@@ -3,12 +3,14 @@
 mod badge;
 mod drawer;
 mod list;
+mod output;
 mod page;
 mod progress;
 
 pub use badge::JobBadge;
 pub use drawer::JobsDrawer;
 pub use list::JobsPage;
+pub use output::{line_mark, log_of};
 pub use page::OneJobPage;
 pub use progress::{Parts, ProgressLine};
 
@@ -22,14 +24,14 @@ use crate::{
 use leptos::prelude::*;
 
 /// Why the signed-in person may not cancel a job; `None` when they may. Everybody may cancel their own.
-fn cancel_refusal(person: Signal<Option<crate::id::Id<crate::storage::User>>>) -> Signal<Option<String>> {
+pub fn cancel_refusal(person: Signal<Option<crate::id::Id<crate::storage::User>>>) -> Signal<Option<String>> {
     let me = use_session().map(|session| session.user);
     let others = refusal(Verb::Operate, "job");
     Signal::derive(move || if me.is_some() && person.get() == me { None } else { others.get() })
 }
 
 /// How long something took, from its start to its end: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`.
-fn span(from: Timestamp, to: Timestamp) -> String {
+pub fn span(from: Timestamp, to: Timestamp) -> String {
     let millis = to.millis().saturating_sub(from.millis()).max(0);
     match millis {
         0..=999 => format!("{millis} ms"),
@@ -42,6 +44,16 @@ fn span(from: Timestamp, to: Timestamp) -> String {
 /// How long a job has run, once it has ended.
 fn took(job: &Job) -> Option<String> {
     Some(span(job.started_at?, job.finished_at?))
+}
+
+/// Whether a job is the run of a playbook, which has a page of its own.
+pub fn is_run(kind: &str) -> bool {
+    kind.starts_with("run.")
+}
+
+/// The page that shows a job best: the run's, where it is one.
+pub fn page_of(job: &Job) -> String {
+    if is_run(&job.kind) { format!("/runs/{}", job.id) } else { format!("/jobs/{}", job.id) }
 }
 
 /// Why a job has no good outcome, in the words that were kept with it.

@@ -1,6 +1,6 @@
 //! One job, live: how far it is, what it says, and how it ended.
 
-use super::{JobBadge, Parts, ProgressLine, cancel_refusal, failure, took};
+use super::{JobBadge, Parts, ProgressLine, cancel_refusal, failure, is_run, log_of, took};
 use crate::{
     events::client::use_job_stream,
     i18n::{t, t_string, use_i18n},
@@ -10,8 +10,8 @@ use crate::{
         model::{Job, JobState},
     },
     ui::{
-        ActionButton, Ago, ButtonLook, LinkButton, LiveView, LogBuffer, LogRow, LogView, Notice, PageHead, Panel, Tone,
-        Trouble, use_toasts,
+        ActionButton, Ago, ButtonLook, LinkButton, LiveView, LogView, Notice, PageHead, Panel, Tone, Trouble,
+        use_toasts,
     },
 };
 use icondata_lu as lu;
@@ -51,7 +51,7 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
     let (streamed, lines) = use_job_stream(Signal::stored(Some(id)));
-    let created_at = first.created_at;
+    let (created_at, is_a_run) = (first.created_at, is_run(&first.kind));
     let job = Memo::new(move |_| streamed.get().unwrap_or_else(|| first.clone()));
     let state = Signal::derive(move || job.with(|job| job.state));
     let is_finished = Memo::new(move |_| state.get().is_finished());
@@ -79,23 +79,8 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
         }
     };
 
-    let buffer = LogBuffer::default();
+    let buffer = log_of(lines);
     let (wrap, times) = (RwSignal::new(true), RwSignal::new(false));
-    Effect::new(move |shown: Option<i64>| {
-        let shown = shown.unwrap_or(0);
-        let fresh = lines.with(|lines| {
-            let fresh = lines.iter().rev().take_while(|line| line.sequence > shown);
-            let rows = fresh.map(|line| {
-                let row =
-                    LogRow { at: Some(line.at.to_string()), stream: line.stream.clone(), text: line.text.clone() };
-                (line.sequence, row)
-            });
-            rows.collect::<Vec<_>>()
-        });
-        let last = fresh.first().map_or(shown, |(sequence, _)| *sequence);
-        buffer.append(fresh.into_iter().rev().map(|(_, row)| row).collect());
-        last
-    });
     let empty = Signal::derive(move || {
         if is_finished.get() { t_string!(i18n, work.said_nothing) } else { t_string!(i18n, work.says_nothing) }
             .to_owned()
@@ -103,6 +88,14 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
 
     view! {
         <PageHead title line=ViewFn::from(line)>
+            {is_a_run.then(|| view! {
+                <LinkButton
+                    href=format!("/runs/{id}")
+                    label=Signal::derive(move || t_string!(i18n, run_page.to_run).to_owned())
+                    icon=lu::LuPlay
+                    look=ButtonLook::Primary
+                />
+            })}
             {move || (!is_finished.get()).then(|| view! {
                 <ActionButton
                     label=Signal::derive(move || {

@@ -24,6 +24,17 @@ pub struct Shown {
     pub labels: BTreeMap<String, String>,
 }
 
+/// A new record that is begun from something else: its first values, and the names of what they refer to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The values by field; the others stay empty.
+    pub fields: Fields,
+    /// Names by id.
+    pub labels: BTreeMap<String, String>,
+    /// The customer it will belong to, and its name.
+    pub customer: Option<(String, String)>,
+}
+
 /// What became of one of several records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {

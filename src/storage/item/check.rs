@@ -45,7 +45,7 @@ impl Check {
 /// Checks `input` against the description and brings every value into its one spelling.
 ///
 /// The result has exactly the kind's own fields; one that was not given is `null` (or an empty
-/// list). A secret that was not given on a change is absent. Base fields are not looked at here.
+/// list), and one that does not apply must not be given. A secret that was not given on a change is absent. Base fields are not looked at here.
 pub fn fields(kind: &Kind, mut input: Fields, check: &mut Check) -> Fields {
     let mut output = Fields::new();
     for field in kind.fields {
@@ -57,13 +57,18 @@ pub fn fields(kind: &Kind, mut input: Fields, check: &mut Check) -> Fields {
             continue;
         }
         let keeps_secret = matches!(field.shape, Shape::Secret) && !check.is_new;
+        let applies = field.applies(|other| output.get(other).and_then(Value::as_str));
         if is_empty(&given) {
-            if field.required && !keeps_secret {
+            if field.required && applies && !keeps_secret {
                 check.problem(field.name, td_string!(check.locale, errors.field.required));
             }
             if !keeps_secret {
                 output.insert(field.name.to_owned(), none_of(&field.shape));
             }
+            continue;
+        }
+        if !applies {
+            check.problem(field.name, td_string!(check.locale, errors.field.not_for));
             continue;
         }
         match value(field, given, check.locale) {
@@ -262,6 +267,13 @@ pub fn mac(text: &str) -> Option<String> {
     }
     let pairs: Vec<String> = digits.chunks(2).map(|pair| pair.iter().collect::<String>().to_lowercase()).collect();
     Some(pairs.join(":"))
+}
+
+/// Whether a text can be the name of a user on the command line of ssh: letters, digits and `. _ - + \`, a
+/// letter, digit or underscore first.
+pub fn is_user_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_alphanumeric() || first == '_')
+        && text.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '+' | '\\'))
 }
 
 /// An IP address in its shortest form, or a DNS name in lower case; `None` for anything else.

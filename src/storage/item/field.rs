@@ -190,6 +190,8 @@ pub struct Field {
     pub listed: bool,
     /// Shown and never accepted from outside.
     pub read_only: bool,
+    /// Only where a choice that stands before it has one of these values: the choice's field, and the values.
+    pub when: Option<(&'static str, &'static [&'static str])>,
 }
 
 impl Field {
@@ -204,6 +206,7 @@ impl Field {
             searched: false,
             listed: false,
             read_only: false,
+            when: None,
         }
     }
 
@@ -266,6 +269,17 @@ impl Field {
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
         self
+    }
+
+    /// The same, only where the choice `field`, which stands before it, has one of `values`.
+    pub const fn when(mut self, field: &'static str, values: &'static [&'static str]) -> Self {
+        self.when = Some((field, values));
+        self
+    }
+
+    /// Whether the record has it, by what the choice it depends on has; `None` where that is not known.
+    pub fn applies<'a>(&self, value_of: impl FnOnce(&str) -> Option<&'a str>) -> bool {
+        self.when.is_none_or(|(field, values)| value_of(field).is_none_or(|value| values.contains(&value)))
     }
 
     /// Whether a list can be sorted by it and filtered on it.

@@ -5,9 +5,9 @@ use crate::{
     error::Result,
     platform::{db::Transaction, state::State},
     storage::{
-        customer, host,
+        credential, customer, host,
         item::{Fields, RawRecord},
-        login, playbook,
+        login, playbook, schedule,
     },
 };
 use futures::future::BoxFuture;
@@ -20,6 +20,8 @@ pub struct Preparing<'a> {
     pub proof: &'a dyn Proof,
     /// True for a new record.
     pub is_new: bool,
+    /// Whether it is to be enabled; `None` where the request does not say.
+    pub enabled: Option<bool>,
     /// The checked values; a hook may change them.
     pub fields: &'a mut Fields,
 }
@@ -80,10 +82,12 @@ impl Hooks {
 /// The hooks of a kind, by its name.
 pub fn hooks(kind: &str) -> Hooks {
     match kind {
+        "credential" => credential::server::HOOKS,
         "customer" => customer::server::HOOKS,
         "host" => host::server::HOOKS,
         "login" => login::server::HOOKS,
         "playbook" => playbook::server::HOOKS,
+        "schedule" => schedule::server::HOOKS,
         "user" => users::HOOKS,
         _ => Hooks::NONE,
     }

@@ -251,6 +251,9 @@ fn value(field: &Field, required: bool) -> Value {
     if let Some(hint) = field.hint {
         description = format!("{description}. {}", hint(Locale::en));
     }
+    if let Some((other, values)) = field.when {
+        description = format!("{description}. Only where {other} is {}", values.join(" or "));
+    }
     schema["description"] = description.into();
     schema
 }

@@ -388,6 +388,62 @@ pub async fn history(
     audit::lines(state, permit, kind.name, id, before, limit.clamp(1, HISTORY_MAX)).await
 }
 
+/// A live record that refers to another.
+pub struct Use {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// Which it is.
+    pub id: Id<()>,
+    /// Its name.
+    pub name: String,
+}
+
+/// The live records that refer to one, by kind and name. Whoever may read that one may know of them: they are
+/// of the same customer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn uses(state: &State, proof: &dyn Proof, kind: &'static Kind, id: Id<()>) -> anyhow::Result<Vec<Use>> {
+    read_uses(Reader::Db(state, proof), kind, id).await
+}
+
+/// As [`uses`], within a transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn uses_within(transaction: &mut Transaction, kind: &'static Kind, id: Id<()>) -> anyhow::Result<Vec<Use>> {
+    read_uses(Reader::Transaction(transaction), kind, id).await
+}
+
+async fn read_uses(mut reader: Reader<'_>, kind: &'static Kind, id: Id<()>) -> anyhow::Result<Vec<Use>> {
+    let mut uses = Vec::new();
+    for other in entries().map(|entry| entry.kind) {
+        for field in other.fields {
+            let refers = match field.shape {
+                Shape::Reference(target) if target == kind.name => Expr::col(field.name).eq(id.to_string()),
+                Shape::References { kind: target, table } if target == kind.name => {
+                    let mut owners = Build::select();
+                    owners.column("owner").from(table).and_where(Expr::col("target").eq(id.to_string()));
+                    Expr::col("id").in_subquery(owners)
+                }
+                _ => continue,
+            };
+            let mut select = Build::select();
+            select
+                .column("id")
+                .expr_as(Expr::col(other.title), "title")
+                .from(other.plural)
+                .and_where(refers)
+                .and_where(sql::alive(false))
+                .order_by(other.title, sea_query::Order::Asc);
+            for row in reader.rows(select).await? {
+                uses.push(Use { kind: other, id: row.parsed("id")?, name: row.opt_text("title")?.unwrap_or_default() });
+            }
+        }
+    }
+    Ok(uses)
+}
+
 /// How many live records of each kind a customer owns, kinds without any left out.
 ///
 /// # Errors
@@ -478,6 +534,10 @@ async fn prepare(
 ) -> Result<Prepared> {
     let locale = proof.locale();
     let mut check = Check::new(locale, is_new);
+    if !is_new {
+        // A change may hold a record as it was read: what the system sets in it stays as it is.
+        input.retain(|name, _| !kind.field(name).is_some_and(|field| field.read_only));
+    }
     let customer = input.shift_remove("customer");
     let enabled = match input.shift_remove("enabled") {
         None | Some(Value::Null) => None,
@@ -517,7 +577,7 @@ async fn prepare(
         (entry.rules)(&mut fields, &mut check);
     }
     check.finish()?;
-    (hooks(kind.name).prepare)(Preparing { state, proof, is_new, fields: &mut fields }).await?;
+    (hooks(kind.name).prepare)(Preparing { state, proof, is_new, enabled, fields: &mut fields }).await?;
     Ok(Prepared { fields, customer, enabled, revision, echoed })
 }
 
@@ -556,6 +616,10 @@ pub async fn insert(
     check.finish()?;
     let saving = Saving { state, proof: permit, transaction, before: None, after: &mut record };
     (hooks(kind.name).save)(saving).await?;
+    // What the system has not set is told as absent, as it is when the record is read.
+    for field in kind.fields.iter().filter(|field| field.read_only) {
+        record.item.entry(field.name).or_insert(Value::Null);
+    }
 
     let fields: Vec<_> = kind.fields.iter().filter(|field| is_written(field)).collect();
     let base = &record.base;
@@ -626,7 +690,10 @@ pub async fn change(
     for (name, value) in prepared.fields {
         after.item.insert(name, value);
     }
-    check_references(transaction, permit, kind, &after, &mut check).await?;
+    // Switching off is always possible, also when something that it refers to is gone.
+    if after.base.enabled || after.item != before.item {
+        check_references(transaction, permit, kind, &after, &mut check).await?;
+    }
     check_unique(transaction, kind, &after, &mut check).await?;
     check.finish()?;
     let saving = Saving { state, proof: permit, transaction, before: Some(&before), after: &mut after };
@@ -892,7 +959,9 @@ async fn customer_is_there(
     })
 }
 
-/// Every reference must lead to a live record of the same customer.
+/// Every reference that people choose must lead to a live record of the same customer.
+///
+/// What the system sets may lead elsewhere: to the person of the platform who paused a customer's schedule.
 async fn check_references(
     transaction: &mut Transaction,
     proof: &dyn Proof,
@@ -900,7 +969,7 @@ async fn check_references(
     record: &RawRecord,
     check: &mut Check,
 ) -> Result<()> {
-    for field in kind.fields {
+    for field in kind.fields.iter().filter(|field| !field.read_only) {
         let (Shape::Reference(target) | Shape::References { kind: target, .. }) = field.shape else { continue };
         let Some(target) = entry(target).map(|entry| entry.kind) else { continue };
         let ids: Vec<&str> = match value_of(record, field) {
@@ -1037,6 +1106,15 @@ async fn let_go(transaction: &mut Transaction, kind: &'static Kind, record: &Raw
                     let mut delete = Build::delete();
                     delete.from_table(other.plural).and_where(Expr::col(field.name).eq(id.as_str()));
                     transaction.execute(delete).await?;
+                }
+                // What the system set is no reason to keep a record.
+                Shape::Reference(target) if target == kind.name && field.read_only => {
+                    let mut update = Build::update();
+                    update
+                        .table(other.plural)
+                        .value(field.name, None::<String>)
+                        .and_where(Expr::col(field.name).eq(id.as_str()));
+                    transaction.execute(update).await?;
                 }
                 Shape::Reference(target) if target == kind.name => {
                     let mut count = Build::select();

@@ -1,13 +1,11 @@
 //! What a list shows, as its address says it: a link shows a colleague the same.
 
 use super::super::{Filter, Kind, Query, Sort};
+use crate::ui::list::{PAGE_SIZES, USUAL_SIZE};
 use leptos_router::params::ParamsMap;
 
 /// Records on a page unless the address says otherwise.
-const PER_PAGE: u32 = 50;
-
-/// The page sizes to choose from.
-pub const PAGE_SIZES: [u32; 4] = [25, 50, 100, 200];
+const PER_PAGE: u32 = USUAL_SIZE as u32;
 
 /// One view of a list: the words, filters, order and page of its address.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +60,7 @@ impl ListView {
             filter,
             sort: params.get("sort").filter(|sort| !sort.is_empty()),
             page: number("page").unwrap_or(1).max(1),
-            per_page: number("per_page").filter(|size| PAGE_SIZES.contains(size)).unwrap_or(PER_PAGE),
+            per_page: number("per_page").filter(|size| PAGE_SIZES.contains(&(*size as usize))).unwrap_or(PER_PAGE),
             deleted: params.get_str("deleted") == Some("true"),
             ..Self::plain(kind)
         }

@@ -5,10 +5,11 @@ use super::{
     history::History,
     name_of, short,
     value::{self, Labels, full, reference},
+    words::switch_words,
     work::{Named, Task, Work, WorkQuestion},
 };
 use crate::{
-    app::{refusal, use_session},
+    app::{beside, refusal, use_session},
     authentication::policy::Verb,
     error::Result,
     events::{client::use_changes, model::Topic},
@@ -89,7 +90,13 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
         record.with_value(|record| (record.base.deleted_at.is_some(), record.base.enabled, record.base.updated_at));
     let is_own = kind.name == "login" && use_session().is_some_and(|session| session.login.cast() == id);
     let to_tab = move |name: &str| format!("/{}/{id}?tab={name}", kind.plural);
+    let words = switch_words(kind);
     let is_history = move || tab.with(|tab| tab == "history");
+    let tabs = beside::tabs(kind);
+    // Another tab is another view; whatever else changes in the address is none of its business.
+    let beside_tab = Memo::new(move |_| tab.with(|tab| tabs.iter().position(|known| known.name == *tab)));
+    let is_overview = move || !is_history() && beside_tab.get().is_none();
+    let actions = (!is_removed).then(|| record.with_value(|record| beside::actions(kind, record))).flatten();
     view! {
         <nav class="crumbs" aria-label=move || t_string!(i18n, records.page.crumbs)>
             <a href=format!("/{}", kind.plural)>{move || (kind.many)(i18n.get_locale())}</a>
@@ -108,8 +115,8 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
                 {(!is_enabled).then(|| view! {
                     <Badge
                         tone=Tone::Idle
-                        icon=lu::LuCircleOff
-                        label=Signal::derive(move || t_string!(i18n, records.page.disabled).to_owned())
+                        icon=words.icon_off
+                        label=Signal::derive(move || (words.off)(i18n.get_locale()).to_owned())
                     />
                     " "
                 })}
@@ -124,14 +131,28 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
                 {(kind.one)(i18n.get_locale())} " · " {t!(i18n, records.page.changed)} " " <Ago at=changed />
             })
         >
+            {actions}
             <DetailActions kind named is_removed is_enabled work />
         </PageHead>
         {is_removed.then(|| view! { <Notice tone=Tone::Warn>{t!(i18n, records.page.removed_notice)}</Notice> })}
         {(!kind.read_only).then(|| view! {
             <nav class="tabs" aria-label=move || t_string!(i18n, records.page.tabs)>
-                <a href=to_tab("overview") data-noscroll aria-current=move || (!is_history()).then_some("page")>
+                <a href=to_tab("overview") data-noscroll aria-current=move || is_overview().then_some("page")>
                     {t!(i18n, records.page.overview)}
                 </a>
+                {tabs
+                    .iter()
+                    .enumerate()
+                    .map(|(place, other)| view! {
+                        <a
+                            href=to_tab(other.name)
+                            data-noscroll
+                            aria-current=move || (beside_tab.get() == Some(place)).then_some("page")
+                        >
+                            {move || (other.label)(i18n.get_locale())}
+                        </a>
+                    })
+                    .collect_view()}
                 <a href=to_tab("history") data-noscroll aria-current=move || is_history().then_some("page")>
                     {t!(i18n, records.page.history)}
                 </a>
@@ -139,8 +160,13 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
         })}
         {move || if is_history() && !kind.read_only {
             view! { <History kind id labels=labels.get_value() /> }.into_any()
+        } else if let Some(place) = beside_tab.get() {
+            record.with_value(|record| (tabs[place].view)(record))
         } else {
-            record.with_value(|record| view! { <Overview kind record=record.clone() labels=labels.get_value() /> }.into_any())
+            record.with_value(|record| view! {
+                {beside::overview(kind, record)}
+                <Overview kind record=record.clone() labels=labels.get_value() />
+            }.into_any())
         }}
     }
 }
@@ -185,7 +211,14 @@ fn DetailActions(kind: &'static Kind, named: Named, is_removed: bool, is_enabled
         }
         .into_any();
     }
+    let words = switch_words(kind);
+    let switch_label = Signal::derive(move || words.turn(is_enabled)(i18n.get_locale()).to_owned());
+    let switch = start(if is_enabled { Task::Disable } else { Task::Enable });
+    let switch_icon = words.turn_icon(is_enabled);
     view! {
+        {words.is_button.then(|| view! {
+            <ActionButton label=switch_label icon=switch_icon refused=may_update busy=work.busy() on_press=switch />
+        })}
         <LinkButton
             href=format!("/{}/{id}/edit", kind.plural)
             label=Signal::derive(move || t_string!(i18n, common.edit).to_owned())
@@ -198,16 +231,10 @@ fn DetailActions(kind: &'static Kind, named: Named, is_removed: bool, is_enabled
             label=Signal::derive(move || t_string!(i18n, common.more).to_owned())
             icon=lu::LuEllipsis
         >
-            <MenuItem
-                label=Signal::derive(move || {
-                    if is_enabled { t_string!(i18n, records.page.disable) } else { t_string!(i18n, records.page.enable) }
-                        .to_owned()
-                })
-                icon=if is_enabled { lu::LuPowerOff } else { lu::LuPower }
-                refused=may_update
-                on_press=start(if is_enabled { Task::Disable } else { Task::Enable })
-            />
-            <hr />
+            {(!words.is_button).then(|| view! {
+                <MenuItem label=switch_label icon=switch_icon refused=may_update on_press=switch />
+                <hr />
+            })}
             <MenuItem
                 label=Signal::derive(move || format!("{}…", t_string!(i18n, common.remove)))
                 icon=lu::LuTrash2
@@ -228,7 +255,8 @@ fn Overview(kind: &'static Kind, record: RawRecord, labels: Labels) -> impl Into
     let (long, short_ones): (Vec<&'static Field>, Vec<&'static Field>) = kind
         .fields
         .iter()
-        .filter(|field| !matches!(field.shape, Shape::Secret))
+        .filter(|field| !matches!(field.shape, Shape::Secret) && !beside::is_told(kind, field))
+        .filter(|field| field.applies(|other| record.item.get(other).and_then(Value::as_str)))
         .partition(|field| matches!(field.shape, Shape::Lines { language: Language::Yaml, .. }));
     let value_of = |name: &str| record.item.get(name).cloned().unwrap_or(Value::Null);
     let facts = short_ones
@@ -277,11 +305,7 @@ fn Overview(kind: &'static Kind, record: RawRecord, labels: Labels) -> impl Into
                     {(!kind.read_only).then(|| view! {
                         <dt>{t!(i18n, records.page.state)}</dt>
                         <dd>
-                            {move || if base.enabled {
-                                t_string!(i18n, records.page.enabled)
-                            } else {
-                                t_string!(i18n, records.page.disabled)
-                            }}
+                            {move || switch_words(kind).state(base.enabled)(i18n.get_locale())}
                         </dd>
                         <dt>{t!(i18n, records.page.created_at)}</dt>
                         <dd><Ago at=base.created_at />{by(base.created_by)}</dd>

@@ -5,7 +5,7 @@
 //! while the person has written nothing there, and follows on when they change the others.
 
 use super::{
-    super::{Check, Entry, Field, Fields, RawRecord, Shape, check},
+    super::{Check, Entry, Field, Fields, RawRecord, Shape, calls::Begun, check},
     value::Labels,
 };
 use crate::{error::Problem, i18n::Locale, ui::Pick};
@@ -83,6 +83,26 @@ impl Draft {
         draft
     }
 
+    /// A draft of a new record that is begun from something else: changed from the start.
+    pub fn begun(entry: &'static Entry, begun: &Begun) -> Self {
+        let draft = Self::of(entry, None, &begun.labels);
+        draft.inputs.with_value(|inputs| {
+            for (field, mine) in inputs {
+                let Some(value) = begun.fields.get(field.name) else { continue };
+                match (mine, input(field, value, &begun.labels, false)) {
+                    (Input::Text(mine), Input::Text(theirs)) => mine.set(theirs.get_untracked()),
+                    (Input::Switch(mine), Input::Switch(theirs)) => mine.set(theirs.get_untracked()),
+                    (Input::Picks(mine), Input::Picks(theirs)) => mine.set(theirs.get_untracked()),
+                    _ => {}
+                }
+            }
+        });
+        draft
+            .customer
+            .set(begun.customer.iter().map(|(id, label)| Pick { id: id.clone(), label: label.clone() }).collect());
+        draft
+    }
+
     /// True for a record that is not yet kept.
     pub fn is_new(self) -> bool {
         self.revision.with_untracked(Option::is_none)
@@ -97,12 +117,33 @@ impl Draft {
         }
     }
 
-    /// What stands in the inputs, as it is sent.
+    /// The text of a field's input; `None` where it holds no text.
+    pub fn text(self, field: &str) -> Option<RwSignal<String>> {
+        self.inputs.with_value(|inputs| {
+            inputs.iter().find(|(known, _)| known.name == field).and_then(|(_, input)| match input {
+                Input::Text(text) => Some(*text),
+                Input::Switch(_) | Input::Picks(_) => None,
+            })
+        })
+    }
+
+    /// Whether the field belongs to the record, by the choice it depends on.
+    pub fn applies(self, field: &Field) -> bool {
+        let Some((other, _)) = field.when else { return true };
+        let value = self.text(other).map(|text| text.get());
+        field.applies(|_| value.as_deref())
+    }
+
+    /// What stands in the inputs, as it is sent: nothing where a field does not apply.
     pub fn written(self) -> Fields {
         let mut fields = Fields::new();
         self.inputs.with_value(|inputs| {
             for (field, input) in inputs {
                 let value = match input {
+                    Input::Text(text) if !self.applies(field) => {
+                        text.track();
+                        Value::Null
+                    }
                     Input::Text(text) => {
                         text.with(|text| if text.trim().is_empty() { Value::Null } else { Value::from(text.as_str()) })
                     }

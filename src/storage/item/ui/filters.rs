@@ -4,6 +4,7 @@ use super::{
     super::{Choice, Kind, Query, Shape, Sort, Tenancy, Text, calls},
     address::ListView,
     value::Labels,
+    words::switch_words,
 };
 use crate::{
     app::use_session,
@@ -11,7 +12,7 @@ use crate::{
     i18n::{Locale, t, t_string, use_i18n},
     storage::entry,
     text,
-    ui::{Icon, Menu, Pick, PickerField, use_toasts},
+    ui::{Icon, Menu, Pick, PickerField, SearchBox, use_toasts},
 };
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
@@ -59,10 +60,11 @@ fn filterings(kind: &'static Kind, is_platform: bool) -> Vec<Filtering> {
         });
     }
     if !kind.read_only {
+        let words = switch_words(kind);
         all.push(Filtering {
             name: "enabled",
             label: text!(records.page.state),
-            offers: Offers::YesNo(text!(records.page.enabled), text!(records.page.disabled)),
+            offers: Offers::YesNo(words.on, words.off),
         });
     }
     all
@@ -97,6 +99,7 @@ pub fn Filters(
     let i18n = use_i18n();
     let is_platform = use_session().is_some_and(|session| session.is_platform());
     let filterings = StoredValue::new(filterings(kind, is_platform));
+    let navigate = StoredValue::new(use_navigate());
     let chips = move || {
         let locale = i18n.get_locale();
         let view = view.get();
@@ -141,7 +144,17 @@ pub fn Filters(
     };
     view! {
         <div class="filters" role="search">
-            <SearchBox kind view />
+            <SearchBox
+                label=Signal::derive(move || {
+                    t_string!(i18n, records.page.search_in, what = (kind.many)(i18n.get_locale()).to_lowercase())
+                })
+                words=Signal::derive(move || view.with(|view| view.search.clone()))
+                on_search=Callback::new(move |words: String| {
+                    let next = view.get_untracked().searched(&words);
+                    let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
+                    navigate.with_value(|navigate| navigate(&next.address(), options));
+                })
+            />
             {chips}
             <Menu
                 id="filters"
@@ -161,59 +174,6 @@ pub fn Filters(
             </Menu>
             <div class="filters__end">{children()}</div>
         </div>
-    }
-}
-
-/// The search box. What is typed goes to the address after a short pause.
-#[component]
-fn SearchBox(kind: &'static Kind, view: Memo<ListView>) -> impl IntoView {
-    let i18n = use_i18n();
-    let navigate = StoredValue::new(use_navigate());
-    let words = RwSignal::new(view.get_untracked().search);
-    let sent = StoredValue::new(words.get_untracked());
-    let timer = StoredValue::new(None::<TimeoutHandle>);
-    // Going back, or clearing the filters, changes the words from outside.
-    Effect::new(move || {
-        let search = view.with(|view| view.search.clone());
-        if search != sent.get_value() {
-            sent.set_value(search.clone());
-            words.set(search);
-        }
-    });
-    let stop = move || {
-        timer.try_update_value(|timer| timer.take().map(|timer| timer.clear()));
-    };
-    let send = move || {
-        stop();
-        let next = view.get_untracked().searched(&words.get_untracked());
-        if next.search != view.with_untracked(|view| view.search.clone()) {
-            sent.set_value(next.search.clone());
-            let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
-            navigate.with_value(|navigate| navigate(&next.address(), options));
-        }
-    };
-    on_cleanup(stop);
-    view! {
-        <input
-            class="input"
-            type="search"
-            aria-label=move || {
-                t_string!(i18n, records.page.search_in, what = (kind.many)(i18n.get_locale()).to_lowercase())
-            }
-            placeholder=move || t_string!(i18n, common.search)
-            value=words.get_untracked()
-            prop:value=move || words.get()
-            on:input=move |event| {
-                words.set(event_target_value(&event));
-                stop();
-                timer.set_value(set_timeout_with_handle(send, PAUSE).ok());
-            }
-            on:keydown=move |event| {
-                if event.key() == "Enter" {
-                    send();
-                }
-            }
-        />
     }
 }
 
@@ -329,12 +289,34 @@ pub fn RecordPicker(
 ) -> impl IntoView {
     let words = RwSignal::new(String::new());
     let toasts = use_toasts();
-    let search = Action::new(move |words: &String| find(kind, words.clone(), whose.get_untracked()));
-    let offers = Memo::new(move |_| search.value().get().and_then(Result::ok).unwrap_or_default());
-    Effect::new(move || {
-        if let Some(Err(error)) = search.value().get() {
-            toasts.failed(&error);
-        }
+    // What was asked last, and what was found.
+    let answer = RwSignal::new(None::<(String, Vec<Pick>)>);
+    let search = move || {
+        let asked = words.get_untracked().trim().to_owned();
+        leptos::task::spawn_local(async move {
+            let found = match find(kind, asked.clone(), whose.get_untracked()).await {
+                Ok(found) => found,
+                Err(error) => {
+                    toasts.failed(&error);
+                    Vec::new()
+                }
+            };
+            let Some(typed) = words.try_get_untracked() else { return };
+            // Answers may overtake each other; one to what is typed now is not given up for an older one.
+            let has_newer = answer
+                .try_with_untracked(|held| held.as_ref().is_some_and(|(held, _)| *held == typed.trim()))
+                .unwrap_or(true);
+            if asked == typed.trim() || !has_newer {
+                answer.try_set(Some((asked, found)));
+            }
+        });
+    };
+    let is_answered = Memo::new(move |_| {
+        words.with(|words| answer.with(|held| held.as_ref().is_some_and(|(asked, _)| asked == words.trim())))
+    });
+    let offers = Memo::new(move |_| {
+        let found = answer.get().map(|(_, found)| found).unwrap_or_default();
+        if is_answered.get() { found } else { words.with(|words| narrowed(found, words)) }
     });
     let timer = StoredValue::new(None::<TimeoutHandle>);
     let stop = move || {
@@ -342,11 +324,9 @@ pub fn RecordPicker(
     };
     Effect::watch(
         move || words.get(),
-        move |words, _, _| {
+        move |_, _, _| {
             stop();
-            let words = words.clone();
-            let later = set_timeout_with_handle(move || drop(search.dispatch(words.clone())), PAUSE);
-            timer.set_value(later.ok());
+            timer.set_value(set_timeout_with_handle(search, PAUSE).ok());
         },
         false,
     );
@@ -359,12 +339,23 @@ pub fn RecordPicker(
             many
             words
             offers
-            on_open=Callback::new(move |()| drop(search.dispatch(words.get_untracked())))
+            waiting=Signal::derive(move || !is_answered.get())
+            on_open=Callback::new(move |()| search())
             required
             hint
             problem
         />
     }
+}
+
+/// Those of an older answer that fit what is typed since, until the answer to it is there.
+fn narrowed(found: Vec<Pick>, words: &str) -> Vec<Pick> {
+    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let fits = |pick: &Pick| {
+        let label = pick.label.to_lowercase();
+        words.iter().all(|word| label.contains(word))
+    };
+    found.into_iter().filter(fits).collect()
 }
 
 /// Records of a kind whose names hold the words.
@@ -384,4 +375,20 @@ async fn find(kind: &'static str, words: String, whose: Option<Option<String>>) 
     let page = calls::find_records(kind.name.to_owned(), query).await?;
     let pick = |record| Pick { label: super::name_of(kind, &record), id: record.base.id.to_string() };
     Ok(page.items.into_iter().map(pick).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_narrowed_to_what_is_typed_until_the_answer_is_there() {
+        let found: Vec<Pick> =
+            ["Web-1", "web-2", "db"].map(|label| Pick { id: label.to_owned(), label: label.to_owned() }).to_vec();
+        let told = |words: &str| narrowed(found.clone(), words).into_iter().map(|pick| pick.label).collect::<Vec<_>>();
+
+        assert_eq!(told(" web "), ["Web-1", "web-2"]);
+        assert_eq!(told("2 WEB"), ["web-2"]);
+        assert_eq!(told("webx"), Vec::<String>::new());
+    }
 }

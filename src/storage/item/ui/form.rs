@@ -1,14 +1,15 @@
 //! The form of a kind: for a new record, and for one that stands.
 
 use super::{
-    super::{Entry, Field, Language, Shape, Tenancy, Text, calls, calls::Shown},
+    super::{Entry, Field, Kind, Language, Shape, Tenancy, Text, calls, calls::Shown},
     draft::{Draft, Input},
     filters::RecordPicker,
     name_of,
     value::Labels,
+    words::switch_words,
 };
 use crate::{
-    app::{refusal, use_session},
+    app::{beside, refusal, use_session},
     authentication::policy::Verb,
     error::Error,
     i18n::{t, t_string, use_i18n},
@@ -19,7 +20,10 @@ use crate::{
     },
 };
 use leptos::{html, prelude::*, web_sys};
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 use std::collections::BTreeMap;
 
 /// Fields from which on a form takes two columns of text apart by what they are about.
@@ -33,11 +37,35 @@ pub fn NewPage(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let kind = entry.kind;
+    let query = use_query_map();
+    let begun = beside::begins_from(kind).and_then(|name| query.with_untracked(|query| query.get(name)));
     view! {
         <PageHead title=Signal::derive(move || {
             t_string!(i18n, records.page.new, what = (kind.one)(i18n.get_locale()).to_lowercase())
         }) />
-        <Form draft=Draft::of(entry, None, &Labels::new()) id=None />
+        {match begun {
+            None => view! { <Form draft=Draft::of(entry, None, &Labels::new()) id=None /> }.into_any(),
+            Some(from) => view! { <BegunForm entry from /> }.into_any(),
+        }}
+    }
+}
+
+/// The form of a new record that is begun from something else.
+#[component]
+fn BegunForm(entry: &'static Entry, from: String) -> impl IntoView {
+    let found = Resource::new(|| (), move |()| beside::begin(entry.kind, from.clone()));
+    view! {
+        <Awaited
+            resource=found
+            fallback=|| view! { <Skeleton rows=6 /> }
+            view=move || move || found.get().map(|answer| match answer {
+                Ok(begun) => view! { <Form draft=Draft::begun(entry, &begun) id=None /> }.into_any(),
+                Err(error) => {
+                    let retry = Callback::new(move |()| found.refetch());
+                    view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
+                }
+            })
+        />
     }
 }
 
@@ -49,6 +77,7 @@ pub fn EditPage(
     /// The record.
     id: Id<()>,
 ) -> impl IntoView {
+    let i18n = use_i18n();
     let kind = entry.kind;
     let found = Resource::new(|| (), move |()| super::ask(kind, id));
     view! {
@@ -58,8 +87,12 @@ pub fn EditPage(
             view=move || move || found.get().map(|answer| match answer {
                 Ok(found) => view! { <EditForm entry found /> }.into_any(),
                 Err(error) => {
-                        let retry = Callback::new(move |()| found.refetch());
-                    view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
+                    let retry = Callback::new(move |()| found.refetch());
+                    view! {
+                        <PageHead title=Signal::derive(move || (kind.one)(i18n.get_locale()).to_owned()) />
+                        <Trouble error=Signal::derive(move || error.clone()) retry />
+                    }
+                    .into_any()
                 }
             })
         />
@@ -217,8 +250,13 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
                             {inputs
                                 .into_iter()
                                 .map(|(field, input)| {
-                                    let class = if is_wide(field) { "form__wide" } else { "" };
-                                    view! { <div class=class>{control(field, input, shown, draft)}</div> }
+                                    let class = if is_wide(kind, field) { "form__wide" } else { "" };
+                                    let applies = Memo::new(move |_| draft.applies(field));
+                                    view! {
+                                        <div class=class hidden=move || !applies.get()>
+                                            {control(field, input, shown, draft)}
+                                        </div>
+                                    }
                                 })
                                 .collect_view()}
                         </div>
@@ -227,9 +265,9 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
                 .collect_view()}
             <CheckField
                 name="record-enabled"
-                label=Signal::derive(move || t_string!(i18n, records.page.enabled).to_owned())
+                label=Signal::derive(move || (switch_words(kind).on)(i18n.get_locale()).to_owned())
                 value=draft.enabled
-                hint=Signal::derive(move || t_string!(i18n, records.page.enabled_hint).to_owned())
+                hint=Signal::derive(move || (switch_words(kind).hint)(i18n.get_locale()).to_owned())
                 problem=problem_at("enabled", shown)
             />
             <div class="form__actions">
@@ -287,8 +325,9 @@ fn groups(draft: Draft) -> Vec<Group> {
 }
 
 /// Takes the whole width.
-fn is_wide(field: &Field) -> bool {
+fn is_wide(kind: &'static Kind, field: &'static Field) -> bool {
     matches!(field.shape, Shape::Lines { .. } | Shape::References { .. } | Shape::Addresses)
+        || (matches!(field.shape, Shape::Secret) && beside::control(kind, field).is_some())
 }
 
 /// The input of a field.
@@ -302,6 +341,12 @@ fn control(field: &'static Field, input: Input, shown: Memo<BTreeMap<String, Str
     let hint = Signal::derive(move || field.hint.map(|hint| hint(i18n.get_locale()).to_owned()));
     let problem = problem_at(field.name, shown);
     let required = field.required;
+    if let (Some(special), Input::Text(value)) = (beside::control(draft.entry.kind, field), input) {
+        let other = Callback::new(move |field: &'static str| draft.text(field));
+        // A secret that stands needs no new one.
+        let required = required && (is_new || !matches!(field.shape, Shape::Secret));
+        return special(beside::Input { name, label, value, required, is_new, hint, problem, other });
+    }
     match (field.shape, input) {
         (_, Input::Switch(value)) => view! { <CheckField name label value hint problem /> }.into_any(),
         (Shape::Reference(kind), Input::Picks(chosen)) => {

@@ -3,6 +3,7 @@
 use super::{
     super::{Change, Kind, Language, Shape, calls},
     value::{Labels, plain},
+    words::switch_words,
 };
 use crate::{
     error::{Error, Result},
@@ -111,6 +112,14 @@ fn action_name(action: &str, locale: Locale) -> String {
         "remove" => td_string!(locale, records.page.did_remove),
         "restore" => td_string!(locale, records.page.did_restore),
         "purge" => td_string!(locale, records.page.did_purge),
+        "approve_host_key" => td_string!(locale, machines.did.approve),
+        "reject_host_key" => td_string!(locale, machines.did.reject),
+        "host_key_changed" => td_string!(locale, machines.did.changed),
+        "host_key_shown" => td_string!(locale, machines.did.shown),
+        "check_connection" => td_string!(locale, machines.did.check),
+        "wake" => td_string!(locale, machines.did.wake),
+        "run" => td_string!(locale, schedules.page.did_run),
+        "not_run" => td_string!(locale, schedules.page.did_not_run),
         other => return other.to_owned(),
     }
     .to_owned()
@@ -123,6 +132,10 @@ fn action_look(action: &str) -> (Tone, icondata_core::Icon) {
         "update" => (Tone::Busy, lu::LuPencil),
         "remove" | "purge" => (Tone::Bad, lu::LuTrash2),
         "restore" => (Tone::Good, lu::LuUndo2),
+        "host_key_changed" => (Tone::Warn, lu::LuKeyRound),
+        "approve_host_key" | "reject_host_key" | "host_key_shown" => (Tone::Idle, lu::LuKeyRound),
+        "run" => (Tone::Busy, lu::LuPlay),
+        "not_run" => (Tone::Warn, lu::LuTriangleAlert),
         _ => (Tone::Idle, lu::LuCircleDot),
     }
 }
@@ -157,7 +170,7 @@ fn Line(kind: &'static Kind, change: Change, labels: StoredValue<Labels>) -> imp
                 let locale = i18n.get_locale();
                 match (field, name.as_str()) {
                     (Some(field), _) => (field.label)(locale).to_owned(),
-                    (None, "enabled") => t_string!(i18n, records.page.enabled).to_owned(),
+                    (None, "enabled") => (switch_words(kind).on)(locale).to_owned(),
                     (None, "customer") => t_string!(i18n, records.page.customer).to_owned(),
                     (None, other) => other.to_owned(),
                 }

@@ -2,15 +2,16 @@
 
 use super::{
     super::{Kind, Page, Query, RawRecord, calls},
-    address::{ListView, PAGE_SIZES},
+    address::ListView,
     columns::{Column, ColumnChoice, Columns, Shows},
     filters::Filters,
     leading_field, name_of,
     value::{self, Labels},
+    words::switch_words,
     work::{Named, Task, Work, WorkQuestion},
 };
 use crate::{
-    app::{refusal, use_session},
+    app::{beside, refusal, use_session},
     authentication::policy::Verb,
     error::Result,
     events::{client::use_changes, model::Topic},
@@ -18,16 +19,13 @@ use crate::{
     id::Id,
     time::Timestamp,
     ui::{
-        ActionButton, Ago, Awaited, Badge, ButtonLook, Empty, Icon, LinkButton, Menu, MenuItem, MenuLink, Notice,
-        PageHead, Skeleton, Tone, Trouble, answer_with,
+        ActionButton, Ago, Awaited, Badge, ButtonLook, Empty, LinkButton, Menu, MenuItem, MenuLink, Notice, PageHead,
+        PageTurns, Skeleton, SortHead, Tone, Trouble, answer_with,
     },
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-use leptos_router::{
-    NavigateOptions,
-    hooks::{use_navigate, use_query_map},
-};
+use leptos_router::hooks::use_query_map;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -247,6 +245,7 @@ fn Found(list: List, found: Resource<Answer>, labels: RwSignal<Labels>) -> impl 
                 <Empty icon=icon_of(kind) text=Signal::derive(move || (kind.empty)(i18n.get_locale()).to_owned())>
                     {(!kind.read_only).then(|| view! { <NewButton kind /> })}
                 </Empty>
+                {beside::on_empty_list(kind)}
             }
             .into_any(),
             Some(Look::NothingFound) => view! {
@@ -263,11 +262,24 @@ fn Found(list: List, found: Resource<Answer>, labels: RwSignal<Labels>) -> impl 
             .into_any(),
             Some(Look::Filled) => view! {
                 <Table list page />
-                <Pages list page />
+                <PageTurns
+                    page=Signal::derive(move || view.with(|view| view.page as usize))
+                    size=Signal::derive(move || view.with(|view| view.per_page as usize))
+                    total=Signal::derive(move || {
+                        let total = page.with(|page| page.as_ref().map(|page| page.total));
+                        usize::try_from(total.unwrap_or_default()).unwrap_or(usize::MAX)
+                    })
+                    to_page=Callback::new(move |page| view.with(|view| view.on_page(number(page)).address()))
+                    to_size=Callback::new(move |size| view.with(|view| view.sized(number(size)).address()))
+                />
             }
             .into_any(),
         }}
     }
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 /// The icon of an empty list.
@@ -298,20 +310,9 @@ fn Table(list: List, page: Memo<Option<Page>>) -> impl IntoView {
             return view! { <th scope="col">{label}</th> }.into_any();
         }
         let sorted = move || view.with(|view| view.sorted_by(column.name));
-        view! {
-            <th
-                scope="col"
-                aria-sort=move || sorted().map(|descending| if descending { "descending" } else { "ascending" })
-            >
-                <a href=move || view.with(|view| view.sort_on(column.name).address()) data-noscroll>
-                    {label}
-                    {move || sorted().map(|descending| view! {
-                        <Icon icon=if descending { lu::LuArrowDown } else { lu::LuArrowUp } />
-                    })}
-                </a>
-            </th>
-        }
-        .into_any()
+        let label = Signal::derive(move || label().to_owned());
+        let href = Signal::derive(move || view.with(|view| view.sort_on(column.name).address()));
+        view! { <SortHead label sorted=Signal::derive(sorted) href /> }.into_any()
     };
     view! {
         <div class="table-wrap">
@@ -363,6 +364,7 @@ fn Row(list: List, record: RawRecord) -> impl IntoView {
     let lead = leading_field(kind);
     let is_own = kind.name == "login" && use_session().is_some_and(|session| session.login.cast() == id);
     let is_off = !record.base.enabled;
+    let words = switch_words(kind);
     let record = StoredValue::new(record);
     let cells = move || {
         columns
@@ -377,8 +379,8 @@ fn Row(list: List, record: RawRecord) -> impl IntoView {
                             {is_off.then(|| view! {
                                 <Badge
                                     tone=Tone::Idle
-                                    icon=lu::LuCircleOff
-                                    label=Signal::derive(move || t_string!(i18n, records.page.disabled).to_owned())
+                                    icon=words.icon_off
+                                    label=Signal::derive(move || (words.off)(i18n.get_locale()).to_owned())
                                 />
                             })}
                             {is_own.then(|| view! {
@@ -392,7 +394,7 @@ fn Row(list: List, record: RawRecord) -> impl IntoView {
                     }
                     .into_any();
                 }
-                let shown = record.with_value(|record| cell(column, record, labels));
+                let shown = record.with_value(|record| cell(kind, column, record, labels));
                 view! { <td data-label=move || (column.label)(i18n.get_locale())>{shown}</td> }.into_any()
             })
             .collect_view()
@@ -443,7 +445,7 @@ fn lead_link(list: List, record: &RawRecord) -> AnyView {
     view! { <a class="records__lead" href=address>{shown}</a> }.into_any()
 }
 
-fn cell(column: Column, record: &RawRecord, labels: Signal<Labels>) -> AnyView {
+fn cell(kind: &'static Kind, column: Column, record: &RawRecord, labels: Signal<Labels>) -> AnyView {
     let i18n = use_i18n();
     let base = &record.base;
     match column.shows {
@@ -453,11 +455,8 @@ fn cell(column: Column, record: &RawRecord, labels: Signal<Labels>) -> AnyView {
             None => view! { <span class="soft">{t!(i18n, records.page.platform)}</span> }.into_any(),
         },
         Shows::Enabled => {
-            let on = base.enabled;
-            view! {
-                {move || if on { t_string!(i18n, records.page.enabled) } else { t_string!(i18n, records.page.disabled) }}
-            }
-            .into_any()
+            let word = switch_words(kind).state(base.enabled);
+            view! { {move || word(i18n.get_locale())} }.into_any()
         }
         Shows::Created => view! { <span class="soft"><Ago at=base.created_at /></span> }.into_any(),
         Shows::Changed => view! { <span class="soft"><Ago at=base.updated_at /></span> }.into_any(),
@@ -506,6 +505,7 @@ fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
         }
         .into_any();
     }
+    let words = switch_words(kind);
     let edit = format!("/{}/{id}/edit", kind.plural);
     let history = format!("/{}/{id}?tab=history", kind.plural);
     view! {
@@ -527,10 +527,8 @@ fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
                 href=history.clone()
             />
             <MenuItem
-                label=Signal::derive(move || {
-                    if is_off { t_string!(i18n, records.page.enable) } else { t_string!(i18n, records.page.disable) }.to_owned()
-                })
-                icon=if is_off { lu::LuPower } else { lu::LuPowerOff }
+                label=Signal::derive(move || words.turn(!is_off)(i18n.get_locale()).to_owned())
+                icon=words.turn_icon(!is_off)
                 refused=may_update
                 on_press=start(if is_off { Task::Enable } else { Task::Disable })
             />
@@ -547,76 +545,6 @@ fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
     .into_any()
 }
 
-/// Which records of how many are shown, and the way to the others.
-#[component]
-fn Pages(list: List, page: Memo<Option<Page>>) -> impl IntoView {
-    let i18n = use_i18n();
-    let view = list.view;
-    let navigate = StoredValue::new(use_navigate());
-    let range = move || {
-        page.with(|page| {
-            page.as_ref().map(|page| {
-                let before = u64::from(page.page - 1) * u64::from(page.per_page);
-                (before + 1, before + page.items.len() as u64, page.total)
-            })
-        })
-        .unwrap_or_default()
-    };
-    let last = move || range().1 >= range().2;
-    let no_page =
-        move |none: bool| Signal::derive(move || none.then(|| t_string!(i18n, records.page.no_page).to_owned()));
-    let is_first = move || view.with(|view| view.page <= 1);
-    view! {
-        <nav class="pages" aria-label=move || t_string!(i18n, records.page.pages)>
-            <span class="number">
-                {move || {
-                    let (from, to, total) = range();
-                    t_string!(
-                        i18n, common.list.range, from = from.to_string(), to = to.to_string(), total = total.to_string()
-                    )
-                }}
-            </span>
-            <select
-                class="input"
-                aria-label=move || t_string!(i18n, records.page.page_size)
-                prop:value=move || view.with(|view| view.per_page.to_string())
-                on:change=move |event| {
-                    if let Ok(size) = event_target_value(&event).parse() {
-                        let next = view.get_untracked().sized(size).address();
-                        let options = NavigateOptions { scroll: false, ..NavigateOptions::default() };
-                        navigate.with_value(|navigate| navigate(&next, options));
-                    }
-                }
-            >
-                {PAGE_SIZES.map(|size| view! {
-                    <option value=size.to_string() selected=move || view.with(|view| view.per_page == size)>
-                        {move || t_string!(i18n, common.list.per_page, count = size.to_string())}
-                    </option>
-                })}
-            </select>
-            {move || {
-                let page = view.with(|view| view.page);
-                view! {
-                    <LinkButton
-                        href=view.with(|view| view.on_page(page.saturating_sub(1).max(1)).address())
-                        label=Signal::derive(move || t_string!(i18n, common.list.previous).to_owned())
-                        icon=lu::LuChevronLeft
-                        look=ButtonLook::Icon
-                        refused=no_page(is_first())
-                    />
-                    <LinkButton
-                        href=view.with(|view| view.on_page(page + 1).address())
-                        label=Signal::derive(move || t_string!(i18n, common.list.next).to_owned())
-                        icon=lu::LuChevronRight
-                        look=ButtonLook::Icon
-                        refused=no_page(last())
-                    />
-                }
-            }}
-        </nav>
-    }
-}
-
 /// What can be done with the selected records: which and how many, and the actions.
 #[component]
 fn BulkBar(list: List) -> impl IntoView {
@@ -629,6 +557,7 @@ fn BulkBar(list: List) -> impl IntoView {
     let may_remove = refusal(Verb::Remove, kind.name);
     let is_any = Memo::new(move |_| selected.with(|selected| !selected.is_empty()));
     let deleted = Memo::new(move |_| view.with(|view| view.deleted));
+    let words = switch_words(kind);
     // Live and removed records are different things to act on.
     Effect::watch(move || deleted.get(), move |_, _, _| selected.update(BTreeMap::clear), false);
     let button = move |task: Task, label: Signal<String>, icon: icondata_core::Icon| {
@@ -657,8 +586,8 @@ fn BulkBar(list: List) -> impl IntoView {
             button(Task::Remove, text(t_string!(i18n, records.page.end)), lu::LuLogOut).into_any()
         } else {
             view! {
-                {button(Task::Enable, text(t_string!(i18n, records.page.enable)), lu::LuPower)}
-                {button(Task::Disable, text(t_string!(i18n, records.page.disable)), lu::LuPowerOff)}
+                {button(Task::Enable, text((words.turn_on)(i18n.get_locale())), words.icon_turn_on)}
+                {button(Task::Disable, text((words.turn_off)(i18n.get_locale())), words.icon_turn_off)}
                 {button(Task::Remove, text(t_string!(i18n, common.remove)), lu::LuTrash2)}
             }
             .into_any()

@@ -13,7 +13,10 @@ mod history;
 mod import;
 mod list;
 mod value;
+mod words;
 mod work;
+
+pub use filters::RecordPicker;
 
 use super::{
     Fields, Kind, Query, RawRecord, Shape,

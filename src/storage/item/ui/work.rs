@@ -3,6 +3,7 @@
 
 use super::{
     super::{Kind, calls},
+    words::switch_words,
     writable,
 };
 use crate::{
@@ -81,16 +82,18 @@ impl Work {
                 (Task::Remove, [(_, name)]) => t_string!(i18n, records.page.removed_one, name = name.clone()),
                 (Task::Restore, [(_, name)]) => t_string!(i18n, records.page.restored_one, name = name.clone()),
                 (Task::Purge, [(_, name)]) => t_string!(i18n, records.page.purged_one, name = name.clone()),
-                (Task::Enable, [(_, name)]) => t_string!(i18n, records.page.enabled_one, name = name.clone()),
-                (Task::Disable, [(_, name)]) => t_string!(i18n, records.page.disabled_one, name = name.clone()),
+                (Task::Enable | Task::Disable, several) => {
+                    let one = if let [(_, name)] = several { Some(name.clone()) } else { None };
+                    switch_words(kind).done(task, locale, one, several.len())
+                }
                 (task, many) => {
                     let count = many.len().to_string();
                     match task {
                         Task::Remove => t_string!(i18n, records.page.removed_many, count = count),
                         Task::Restore => t_string!(i18n, records.page.restored_many, count = count),
-                        Task::Purge => t_string!(i18n, records.page.purged_many, count = count),
-                        Task::Enable => t_string!(i18n, records.page.enabled_many, count = count),
-                        Task::Disable => t_string!(i18n, records.page.disabled_many, count = count),
+                        Task::Purge | Task::Enable | Task::Disable => {
+                            t_string!(i18n, records.page.purged_many, count = count)
+                        }
                     }
                 }
             };

@@ -1,0 +1,130 @@
+//! What the pages of a record show beside what follows from its description: tabs, buttons and special
+//! inputs, by kind. The only place where the base of all records meets the slices that know one of them.
+
+use crate::{
+    error::{Error, Result},
+    i18n::{Locale, td_string},
+    provisioning::ui::{
+        RUNS_OF_PLAYBOOK, credential, editor, examples, files, host, machine, run_playbook, schedule, survey, versions,
+    },
+    storage::item::{Field, Kind, RawRecord, calls::Begun},
+};
+use leptos::prelude::*;
+
+/// A part of a record's page beside its overview and its history.
+#[derive(Clone, Copy)]
+pub struct Tab {
+    /// Its name in the address: `?tab=…`.
+    pub name: &'static str,
+    /// What a person reads.
+    pub label: fn(Locale) -> &'static str,
+    /// What it shows. Made anew when the record has changed.
+    pub view: fn(&RawRecord) -> AnyView,
+}
+
+/// The tabs of a kind, in their order, behind the overview.
+pub fn tabs(kind: &'static Kind) -> &'static [Tab] {
+    match kind.name {
+        "host" => host::TABS,
+        "machine" => machine::TABS,
+        "playbook" => &[FILES, VERSIONS, RUNS_OF_PLAYBOOK],
+        "schedule" => schedule::TABS,
+        _ => &[],
+    }
+}
+
+const FILES: Tab = Tab { name: "files", label: |locale| td_string!(locale, playbooks.tree.tab), view: files::tab };
+
+const VERSIONS: Tab =
+    Tab { name: "versions", label: |locale| td_string!(locale, playbooks.versions.tab), view: versions::tab };
+
+/// What stands first on the overview of a record.
+pub fn overview(kind: &'static Kind, record: &RawRecord) -> Option<AnyView> {
+    match kind.name {
+        "credential" => Some(credential::overview(record)),
+        "playbook" => Some(editor::overview(record)),
+        "schedule" => schedule::overview(record),
+        _ => None,
+    }
+}
+
+/// What stands below an empty list, beside the way to make a first record.
+pub fn on_empty_list(kind: &'static Kind) -> Option<AnyView> {
+    match kind.name {
+        "playbook" => Some(examples::on_empty_list()),
+        _ => None,
+    }
+}
+
+/// Whether [`overview`] tells a field already, so that it does not stand among the facts as well.
+pub fn is_told(kind: &'static Kind, field: &'static Field) -> bool {
+    matches!(
+        (kind.name, field.name),
+        ("credential", "public_key" | "fingerprint")
+            | ("schedule", "cron" | "time_zone" | "language" | "last_at" | "last_run" | "last_result" | "last_reason")
+    )
+}
+
+/// Buttons at the head of a live record's page, before *Edit*.
+pub fn actions(kind: &'static Kind, record: &RawRecord) -> Option<AnyView> {
+    match kind.name {
+        "credential" => Some(credential::actions(record)),
+        "machine" => Some(machine::actions(record)),
+        "playbook" => Some(run_playbook(record)),
+        "schedule" => Some(schedule::actions(record)),
+        _ => None,
+    }
+}
+
+/// The parameter of `/PLURAL/new` that names what a new record is begun from.
+pub fn begins_from(kind: &'static Kind) -> Option<&'static str> {
+    match kind.name {
+        "schedule" => Some("from_run"),
+        _ => None,
+    }
+}
+
+/// The first values of a new record that is begun from something else.
+///
+/// # Errors
+/// [`Error::NotFound`] when that is not in reach.
+pub async fn begin(kind: &'static Kind, from: String) -> Result<Begun> {
+    match kind.name {
+        "schedule" => schedule::begin(from).await,
+        _ => Err(Error::not_found(kind.name)),
+    }
+}
+
+/// What an input of a form is given.
+#[derive(Clone)]
+pub struct Input {
+    /// The id of the input, `record-FIELD`, by which its label and its problem find it.
+    pub name: String,
+    /// What a person reads.
+    pub label: Signal<String>,
+    /// The text; what stands here is saved.
+    pub value: RwSignal<String>,
+    /// Must have a value.
+    pub required: bool,
+    /// True for a record that is not yet kept.
+    pub is_new: bool,
+    /// A line of help.
+    pub hint: Signal<Option<String>>,
+    /// What is wrong with it.
+    pub problem: Signal<Option<String>>,
+    /// The texts of the form's other inputs, by the field's name.
+    pub other: Callback<&'static str, Option<RwSignal<String>>>,
+}
+
+/// The input of a field whose kind has a better one than its shape gives.
+pub fn control(kind: &'static Kind, field: &'static Field) -> Option<fn(Input) -> AnyView> {
+    match (kind.name, field.name) {
+        ("credential", "secret") => Some(credential::secret),
+        ("credential", "passphrase") => Some(credential::passphrase),
+        ("playbook", "content") => Some(editor::content_control),
+        ("playbook", "survey") => Some(survey::control),
+        ("schedule", "cron") => Some(schedule::cron_input),
+        ("schedule", "time_zone") => Some(schedule::zone_input),
+        _ => None,
+    }
+}

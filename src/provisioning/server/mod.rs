@@ -1,0 +1,41 @@
+//! Provisioning on the server: from a request to a supervised `ansible-playbook`, and from its events to
+//! the store.
+
+pub mod agent;
+pub mod ansible;
+mod archive;
+pub mod books_rest;
+pub mod catalogue;
+pub mod check;
+pub mod credentials;
+pub mod cron;
+pub mod examples;
+pub mod facts;
+pub mod host_keys;
+pub mod inventory;
+pub mod launch;
+pub mod layout;
+mod limit;
+pub mod machines_rest;
+pub mod masking;
+pub mod openapi;
+mod options;
+pub mod processes;
+pub mod project;
+pub mod rest;
+pub mod sandbox;
+pub mod schedules;
+pub mod schedules_rest;
+pub mod seal;
+pub mod store;
+pub mod supervisor;
+pub mod survey;
+pub mod sweep;
+pub mod syntax;
+pub mod variables;
+pub mod vault;
+pub mod versions;
+pub mod wake;
+pub mod watch;
+pub mod work;
+pub mod workspace;

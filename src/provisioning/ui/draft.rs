@@ -1,0 +1,358 @@
+//! A run while it is being asked for: what was chosen and typed, and the request that it makes.
+
+use crate::{
+    error::Problem,
+    i18n::{Locale, td_string},
+    id::Id,
+    provisioning::model::{AnswerKind, Question, RunOptions, RunRequest},
+    storage::Playbook,
+    ui::Pick,
+};
+use leptos::prelude::*;
+use serde_json::{Map, Number, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands in place of a secret in an earlier run.
+const MASK: &str = "•••";
+/// The most hosts at a time.
+const FORKS: u32 = 500;
+/// The longest time limit, in seconds: a week.
+const TIMEOUT: u32 = 604_800;
+
+/// A variable's row. Cheap to copy.
+#[derive(Clone, Copy)]
+pub(super) struct Row {
+    /// Counts the rows; a row keeps its number.
+    pub number: usize,
+    /// The variable's name.
+    pub name: RwSignal<String>,
+    /// What was typed as its value.
+    pub value: RwSignal<String>,
+}
+
+/// A request being written. Cheap to copy.
+#[derive(Clone, Copy)]
+pub(super) struct Draft {
+    pub playbook: RwSignal<Vec<Pick>>,
+    pub hosts: RwSignal<Vec<Pick>>,
+    pub machines: RwSignal<Vec<Pick>>,
+    pub limit: RwSignal<String>,
+    pub tags: RwSignal<Vec<Pick>>,
+    pub skip_tags: RwSignal<Vec<Pick>>,
+    /// What the playbook asks.
+    pub questions: RwSignal<Vec<Question>>,
+    /// What was answered, by variable.
+    answers: StoredValue<BTreeMap<String, RwSignal<String>>>,
+    pub variables: RwSignal<Vec<Row>>,
+    rows: StoredValue<usize>,
+    /// Values of an earlier run, for questions that are read later.
+    earlier: StoredValue<Map<String, Value>>,
+    pub becomes: RwSignal<bool>,
+    pub become_name: RwSignal<String>,
+    pub diff: RwSignal<bool>,
+    pub verbosity: RwSignal<String>,
+    pub forks: RwSignal<String>,
+    pub timeout: RwSignal<String>,
+    pub credentials: RwSignal<Vec<Pick>>,
+}
+
+/// A word that is picked is its own id.
+fn words(list: &[String]) -> Vec<Pick> {
+    list.iter().map(|word| Pick { id: word.clone(), label: word.clone() }).collect()
+}
+
+fn picks<T>(ids: &[Id<T>], names: &BTreeMap<String, String>) -> Vec<Pick> {
+    let pick = |id: &Id<T>| {
+        let id = id.to_string();
+        Some(Pick { label: names.get(&id)?.clone(), id })
+    };
+    ids.iter().filter_map(pick).collect()
+}
+
+impl Draft {
+    /// A draft that begins with a request; what has no name is left out, because it is gone.
+    pub fn of(
+        playbook: Option<Id<Playbook>>,
+        request: &RunRequest,
+        names: &BTreeMap<String, String>,
+        questions: Vec<Question>,
+    ) -> Self {
+        let options = &request.options;
+        let number = |value: Option<u32>| RwSignal::new(value.map(|value| value.to_string()).unwrap_or_default());
+        let draft = Self {
+            playbook: RwSignal::new(playbook.map(|id| picks(&[id], names)).unwrap_or_default()),
+            hosts: RwSignal::new(picks(&request.hosts, names)),
+            machines: RwSignal::new(picks(&request.machines, names)),
+            limit: RwSignal::new(options.limit.clone()),
+            tags: RwSignal::new(words(&options.tags)),
+            skip_tags: RwSignal::new(words(&options.skip_tags)),
+            questions: RwSignal::new(Vec::new()),
+            answers: StoredValue::new(BTreeMap::new()),
+            variables: RwSignal::new(Vec::new()),
+            rows: StoredValue::new(0),
+            earlier: StoredValue::new(options.variables.clone()),
+            becomes: RwSignal::new(options.become_user),
+            become_name: RwSignal::new(options.become_name.clone()),
+            diff: RwSignal::new(options.diff),
+            verbosity: RwSignal::new(options.verbosity.min(4).to_string()),
+            forks: number(options.forks),
+            timeout: number(options.timeout),
+            credentials: RwSignal::new(picks(&options.credentials, names)),
+        };
+        draft.ask(questions);
+        let asked: BTreeSet<String> =
+            draft.questions.with_untracked(|all| all.iter().map(|it| it.variable.clone()).collect());
+        for (name, value) in options.variables.iter().filter(|(name, _)| !asked.contains(*name)) {
+            draft.add(name, &shown(value));
+        }
+        draft
+    }
+
+    /// Takes in what the playbook asks.
+    pub fn ask(self, questions: Vec<Question>) {
+        for question in &questions {
+            let earlier = self.earlier.with_value(|all| all.get(&question.variable).map(shown));
+            let first = earlier.or_else(|| question.default.as_ref().map(shown)).unwrap_or_default();
+            self.answers.update_value(|answers| {
+                answers.entry(question.variable.clone()).or_insert_with(|| RwSignal::new(first));
+            });
+        }
+        self.questions.set(questions);
+    }
+
+    /// The answer to a question.
+    pub fn answer(self, variable: &str) -> RwSignal<String> {
+        self.answers
+            .with_value(|answers| answers.get(variable).copied())
+            .unwrap_or_else(|| RwSignal::new(String::new()))
+    }
+
+    /// Adds a row for a variable.
+    pub fn add(self, name: &str, value: &str) {
+        self.rows.update_value(|rows| *rows += 1);
+        let row = Row {
+            number: self.rows.get_value(),
+            name: RwSignal::new(name.to_owned()),
+            value: RwSignal::new(value.to_owned()),
+        };
+        self.variables.update(|rows| rows.push(row));
+    }
+
+    /// Which playbook is run.
+    pub fn playbook_id(self) -> Option<Id<Playbook>> {
+        self.playbook.with(|picks| picks.first().and_then(|pick| pick.id.parse().ok()))
+    }
+
+    /// Whether it says where it runs.
+    pub fn has_target(self) -> bool {
+        !self.hosts.with(Vec::is_empty) || !self.machines.with(Vec::is_empty)
+    }
+
+    /// The request as it stands, and everything that is wrong with it; no request without a playbook.
+    pub fn read(self, locale: Locale, check: bool) -> (Option<RunRequest>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let playbook = self.playbook_id();
+        if playbook.is_none() {
+            problems.push(Problem::at("playbook", td_string!(locale, run_page.form.no_playbook)));
+        }
+        if !self.has_target() {
+            problems.push(Problem::at("hosts", td_string!(locale, run_page.form.no_target)));
+        }
+        let mut number = |field: &str, text: String, min: u32, max: u32| match text.trim() {
+            "" => None,
+            text => {
+                let value = text.parse().ok().filter(|value| (min..=max).contains(value));
+                if value.is_none() {
+                    let (min, max) = (min.to_string(), max.to_string());
+                    problems.push(Problem::at(field, td_string!(locale, run_page.form.number, min = min, max = max)));
+                }
+                value
+            }
+        };
+        let forks = number("options.forks", self.forks.get(), 1, FORKS);
+        let timeout = number("options.timeout", self.timeout.get(), 1, TIMEOUT);
+        let variables = self.read_variables(locale, &mut problems);
+        let ids =
+            |picks: RwSignal<Vec<Pick>>| picks.with(|all| all.iter().map(|pick| pick.id.clone()).collect::<Vec<_>>());
+        let options = RunOptions {
+            limit: self.limit.get().trim().to_owned(),
+            tags: ids(self.tags),
+            skip_tags: ids(self.skip_tags),
+            variables,
+            check,
+            diff: check || self.diff.get(),
+            become_user: self.becomes.get(),
+            become_name: if self.becomes.get() { self.become_name.get().trim().to_owned() } else { String::new() },
+            verbosity: self.verbosity.get().parse().unwrap_or(0),
+            forks,
+            credentials: ids(self.credentials).iter().filter_map(|id| id.parse().ok()).collect(),
+            timeout,
+        };
+        let request = playbook.map(|playbook| RunRequest {
+            playbook,
+            hosts: ids(self.hosts).iter().filter_map(|id| id.parse().ok()).collect(),
+            machines: ids(self.machines).iter().filter_map(|id| id.parse().ok()).collect(),
+            options,
+        });
+        (request, problems)
+    }
+
+    fn read_variables(self, locale: Locale, problems: &mut Vec<Problem>) -> Map<String, Value> {
+        let mut variables = Map::new();
+        for question in self.questions.get() {
+            let field = format!("options.variables.{}", question.variable);
+            match answered(&question, &self.answer(&question.variable).get()) {
+                Ok(Some(value)) => drop(variables.insert(question.variable, value)),
+                Ok(None) if question.required => {
+                    problems.push(Problem::at(field, td_string!(locale, run_page.form.answer_required)));
+                }
+                Ok(None) => {}
+                Err(()) => problems.push(Problem::at(field, td_string!(locale, run_page.form.answer_number))),
+            }
+        }
+        for row in self.variables.get() {
+            let (name, value) = (row.name.get().trim().to_owned(), row.value.get());
+            if name.is_empty() && value.is_empty() {
+                continue;
+            }
+            let field = format!("variable-{}", row.number);
+            if !is_name(&name) {
+                problems.push(Problem::at(field, td_string!(locale, run_page.form.name_wrong)));
+            } else if variables.contains_key(&name) {
+                problems.push(Problem::at(field, td_string!(locale, run_page.form.name_twice)));
+            } else {
+                variables.insert(name, typed(&value));
+            }
+        }
+        variables
+    }
+}
+
+/// Whether Ansible takes it for the name of a variable.
+fn is_name(name: &str) -> bool {
+    let mut letters = name.chars();
+    letters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// A value as it is typed; a secret that was masked must be typed anew.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text == MASK => String::new(),
+        // Words that would be read as something else keep their quotes.
+        Value::String(text) if typed(text) == *value => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// What was typed: a number, a truth value, a list or a mapping where it is one, otherwise words.
+fn typed(text: &str) -> Value {
+    match serde_json::from_str(text.trim()) {
+        Ok(Value::Null) | Err(_) => Value::from(text),
+        Ok(value) => value,
+    }
+}
+
+/// What an answer is worth; nothing where none was given, an error where it is no number and should be.
+fn answered(question: &Question, text: &str) -> Result<Option<Value>, ()> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    match question.answer {
+        AnswerKind::Number => {
+            let number = text.trim();
+            let whole = number.parse::<i64>().ok().map(Number::from);
+            whole.or_else(|| number.parse().ok().and_then(Number::from_f64)).map(|it| Some(Value::Number(it))).ok_or(())
+        }
+        AnswerKind::Text | AnswerKind::Choice | AnswerKind::Secret => Ok(Some(Value::from(text))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn request() -> RunRequest {
+        RunRequest { playbook: Id::new(), hosts: vec![Id::new()], machines: Vec::new(), options: RunOptions::default() }
+    }
+
+    fn drafted(request: &RunRequest, questions: Vec<Question>) -> Draft {
+        let ids = [request.playbook.to_string(), request.hosts[0].to_string()];
+        let names = ids.into_iter().map(|id| (id.clone(), id)).collect();
+        Draft::of(Some(request.playbook), request, &names, questions)
+    }
+
+    #[test]
+    fn an_earlier_run_becomes_the_same_request_again() {
+        let owner = Owner::new();
+        owner.set();
+        let mut earlier = request();
+        earlier.options.limit = "web*".to_owned();
+        earlier.options.tags = vec!["config".to_owned()];
+        earlier.options.forks = Some(5);
+        let variables = json!({"port": 80, "name": "web", "version": "1.10", "on": true, "list": [1, "2"]});
+        earlier.options.variables = variables.as_object().expect("it is a mapping").clone();
+
+        let (read, problems) = drafted(&earlier, Vec::new()).read(Locale::en, false);
+
+        assert_eq!((read, problems), (Some(earlier), Vec::new()));
+    }
+
+    #[test]
+    fn a_secret_of_an_earlier_run_must_be_given_anew() {
+        let owner = Owner::new();
+        owner.set();
+        let question = Question {
+            variable: "token".to_owned(),
+            answer: AnswerKind::Secret,
+            required: true,
+            ..Question::default()
+        };
+        let mut earlier = request();
+        earlier.options.variables.insert("token".to_owned(), json!(MASK));
+        let draft = drafted(&earlier, vec![question]);
+
+        let missing = draft.read(Locale::en, true).1;
+        draft.answer("token").set("s3cret".to_owned());
+        let (read, problems) = draft.read(Locale::en, true);
+
+        assert_eq!(missing[0].field, "options.variables.token");
+        assert!(problems.is_empty());
+        assert_eq!(read.expect("it can be asked for").options.variables["token"], "s3cret");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_at_its_field() {
+        let owner = Owner::new();
+        owner.set();
+        let draft = drafted(&request(), Vec::new());
+        draft.hosts.set(Vec::new());
+        draft.forks.set("many".to_owned());
+        draft.add("9lives", "x");
+        draft.add("a", "1");
+        draft.add("a", "2");
+
+        let fields: Vec<String> = draft.read(Locale::en, false).1.into_iter().map(|it| it.field).collect();
+
+        assert_eq!(fields, ["hosts", "options.forks", "variable-1", "variable-3"]);
+    }
+
+    #[test]
+    fn numbers_and_words_are_told_apart() {
+        let kinds = ["80", "true", "[1, 2]", "1.2.3", "yes", "null", "\"80\""].map(typed);
+
+        assert_eq!(
+            kinds,
+            [json!(80), json!(true), json!([1, 2]), json!("1.2.3"), json!("yes"), json!("null"), json!("80")]
+        );
+        for value in [json!("80"), json!(80), json!("a b"), json!(null), json!({"a": 1})] {
+            let again = typed(&shown(&value));
+            assert!(again == value || value.is_null(), "{value}");
+        }
+        let number = Question { answer: AnswerKind::Number, ..Question::default() };
+        assert_eq!(answered(&number, "8.5"), Ok(Some(json!(8.5))));
+        assert_eq!(answered(&number, "x"), Err(()));
+        assert_eq!(answered(&number, ""), Ok(None));
+    }
+}

@@ -1,0 +1,409 @@
+//! What the pages of a schedule show beside its fields: what its rule means, when it comes next, what came of
+//! it, and its runs.
+
+use super::RunList;
+use crate::{
+    app::{
+        beside::{Input, Tab},
+        refusal,
+    },
+    authentication::policy::Verb,
+    error::{Error, Result},
+    events::{client::use_changes, model::Topic},
+    i18n::{Locale, t, t_string, td_string, use_i18n},
+    id::Id,
+    jobs::model::Job,
+    provisioning::{
+        model::RunQuery,
+        schedules_api::{SchedulePreview, preview_schedule, run_schedule, schedule_of_run},
+    },
+    storage::{
+        Schedule,
+        item::{
+            Filter, Item as _, Query, RawRecord, Record, Shape, Sort, Text,
+            calls::{Begun, find, typed},
+        },
+        schedule::LastResult,
+    },
+    text,
+    ui::{ActionButton, Ago, Awaited, Badge, ButtonLook, Panel, Skeleton, TextField, Tone, Trouble, use_toasts},
+};
+use icondata_core::Icon;
+use icondata_lu as lu;
+use leptos::{prelude::*, task::spawn_local};
+
+/// Milliseconds without a letter until the server is asked what a rule means.
+const PAUSE: f64 = 250.0;
+
+/// Schedules that home shows.
+const NEXT: u32 = 5;
+
+/// Rules that many people want, with their names.
+const PRESETS: [(&str, Text); 5] = [
+    ("0 * * * *", text!(schedules.page.hourly)),
+    ("0 3 * * *", text!(schedules.page.nightly)),
+    ("30 7 * * MON-FRI", text!(schedules.page.on_weekdays)),
+    ("0 3 * * SUN", text!(schedules.page.weekly)),
+    ("0 3 1 * *", text!(schedules.page.monthly)),
+];
+
+/// The tabs of a schedule's page.
+pub const TABS: &[Tab] = &[Tab {
+    name: "runs",
+    label: text!(schedules.page.runs),
+    view: |record| {
+        let fixed = RunQuery { schedule: Some(record.base.id.cast()), ..RunQuery::default() };
+        view! { <RunList fixed /> }.into_any()
+    },
+}];
+
+/// What stands first on a schedule's page.
+pub fn overview(record: &RawRecord) -> Option<AnyView> {
+    let record: Record<Schedule> = typed(record.clone()).ok()?;
+    Some(view! { <Plan record /> }.into_any())
+}
+
+/// The buttons of a schedule's page.
+pub fn actions(record: &RawRecord) -> AnyView {
+    let name = record.item.get("name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let id = record.base.id.cast();
+    view! { <RunNow id name /> }.into_any()
+}
+
+/// The first values of a schedule that does again what a run did.
+///
+/// # Errors
+/// [`Error::NotFound`] when the run is not in reach.
+pub async fn begin(from: String) -> Result<Begun> {
+    let run: Id<Job> = from.parse().map_err(|_| Error::not_found("run"))?;
+    schedule_of_run(run).await
+}
+
+/// The input of the rule: below it stands what the rule means, while it is typed.
+pub fn cron_input(input: Input) -> AnyView {
+    view! { <CronInput input /> }.into_any()
+}
+
+/// The input of the time zone, with those that the browser knows.
+pub fn zone_input(input: Input) -> AnyView {
+    view! { <ZoneInput input /> }.into_any()
+}
+
+#[component]
+fn CronInput(input: Input) -> impl IntoView {
+    let i18n = use_i18n();
+    let Input { name, label, value, required, hint, problem, other, .. } = input;
+    let zone = other.run("time_zone");
+    let told = RwSignal::new(None::<Result<SchedulePreview>>);
+    let is_asking = RwSignal::new(false);
+    let left = RwSignal::new(false);
+    let asked = Memo::new(move |_| {
+        (value.get().trim().to_owned(), zone.map(|zone| zone.get().trim().to_owned()).unwrap_or_default())
+    });
+    let ask = leptos_use::use_debounce_fn(
+        move || {
+            let now = asked.get_untracked();
+            if now.0.is_empty() {
+                return;
+            }
+            spawn_local(async move {
+                let answer = preview_schedule(now.0.clone(), now.1.clone()).await;
+                // An answer to what does not stand there any more comes too late.
+                if asked.try_get_untracked() == Some(now) {
+                    told.set(Some(answer));
+                    is_asking.set(false);
+                }
+            });
+        },
+        PAUSE,
+    );
+    Effect::new(move || {
+        let is_empty = asked.with(|(cron, _)| cron.is_empty());
+        is_asking.set(!is_empty);
+        if is_empty {
+            told.set(None);
+        }
+        ask();
+    });
+    let wrong = move || told.with(|told| told.as_ref().and_then(|told| told.as_ref().err().and_then(wrong_cron)));
+    // While somebody types, half a rule is no mistake yet.
+    let shown = Signal::derive(move || {
+        let is_settled = left.get() && !is_asking.get();
+        problem.get().or_else(|| is_settled.then(wrong).flatten())
+    });
+    view! {
+        <div class="cron" on:focusout=move |_| left.set(true)>
+            <TextField name label value required hint problem=shown placeholder="0 3 * * *" />
+            <div class="cron__presets" role="group" aria-label=move || t_string!(i18n, schedules.page.presets)>
+                {PRESETS
+                    .into_iter()
+                    .map(|(rule, word)| view! {
+                        <ActionButton
+                            label=Signal::derive(move || word(i18n.get_locale()).to_owned())
+                            look=ButtonLook::Plain
+                            pressed=Signal::derive(move || asked.with(|(cron, _)| cron == rule))
+                            on_press=Callback::new(move |()| value.set(rule.to_owned()))
+                        />
+                    })
+                    .collect_view()}
+            </div>
+            <div class="cron__told" aria-live="polite" aria-busy=move || is_asking.get().then_some("true")>
+                {move || told.get().map(|told| match told {
+                    Ok(told) => view! { <Told told /> }.into_any(),
+                    Err(error) => {
+                        // What stands at the input already is not said twice.
+                        let text = error.message(i18n.get_locale());
+                        let at_input = shown.get().is_some();
+                        let own = sentences(&error).unwrap_or(text);
+                        (!at_input).then(|| view! { <p class="soft">{own}</p> }).into_any()
+                    }
+                })}
+            </div>
+        </div>
+    }
+}
+
+fn wrong_cron(error: &Error) -> Option<String> {
+    error.problems().iter().find(|problem| problem.field == "cron").map(|problem| problem.message.clone())
+}
+
+fn sentences(error: &Error) -> Option<String> {
+    let all: Vec<&str> = error.problems().iter().map(|problem| problem.message.as_str()).collect();
+    (!all.is_empty()).then(|| all.join(" "))
+}
+
+#[component]
+fn ZoneInput(input: Input) -> impl IntoView {
+    let Input { name, label, value, required, hint, problem, .. } = input;
+    let zones = RwSignal::new(Vec::<String>::new());
+    Effect::new(move || zones.set(known_zones()));
+    view! {
+        <TextField name label value required hint problem list="time-zones" />
+        <datalist id="time-zones">
+            {move || zones.get().into_iter().map(|zone| view! { <option value=zone></option> }).collect_view()}
+        </datalist>
+    }
+}
+
+/// The time zones that the browser knows.
+#[cfg(feature = "hydrate")]
+fn known_zones() -> Vec<String> {
+    use leptos::wasm_bindgen::{JsCast as _, JsValue};
+
+    let ask = || -> Result<js_sys::Array, JsValue> {
+        let intl = js_sys::Reflect::get(&js_sys::global(), &"Intl".into())?;
+        let supported = js_sys::Reflect::get(&intl, &"supportedValuesOf".into())?.dyn_into::<js_sys::Function>()?;
+        supported.call1(&intl, &"timeZone".into())?.dyn_into()
+    };
+    // An old browser knows none to offer.
+    let mut zones: Vec<String> =
+        ask().map(|zones| zones.iter().filter_map(|zone| zone.as_string()).collect()).unwrap_or_default();
+    if zones.iter().all(|zone| zone != "UTC") {
+        zones.insert(0, "UTC".to_owned());
+    }
+    zones
+}
+
+#[cfg(not(feature = "hydrate"))]
+const fn known_zones() -> Vec<String> {
+    Vec::new()
+}
+
+/// A rule in words, the next times, and what the clocks do to it.
+#[component]
+fn Told(told: SchedulePreview) -> impl IntoView {
+    let i18n = use_i18n();
+    let SchedulePreview { sentence, time_zone, times, notes } = told;
+    view! {
+        <p class="cron__sentence">{sentence}</p>
+        <p class="cron__zone">{move || t_string!(i18n, schedules.page.next_times_in, zone = time_zone.clone())}</p>
+        <ol class="cron__times">
+            {times
+                .into_iter()
+                .map(|next| view! {
+                    <li>
+                        <time class="number" datetime=next.at.to_string()>{next.local}</time>
+                        " "
+                        <span class="soft number">{next.offset}</span>
+                    </li>
+                })
+                .collect_view()}
+        </ol>
+        {notes.into_iter().map(|note| view! { <p class="cron__note">{note}</p> }).collect_view()}
+    }
+}
+
+#[component]
+fn Plan(record: Record<Schedule>) -> impl IntoView {
+    let i18n = use_i18n();
+    let Record { base, item } = record;
+    let zone = item.time_zone.clone().unwrap_or_default();
+    let cron = item.cron.clone();
+    // The sentence is in the language that the page is read in.
+    let told = Resource::new(move || i18n.get_locale(), move |_| preview_schedule(cron.clone(), zone.clone()));
+    let is_paused = !base.enabled;
+    let is_gone = base.deleted_at.is_some();
+    view! {
+        <Panel title=Signal::derive(move || t_string!(i18n, schedules.page.plan).to_owned())>
+            <div class="panel__body plan">
+                <div>
+                    {(is_paused && !is_gone).then(|| view! {
+                        <p class="plan__paused">{t!(i18n, schedules.page.paused_times)}</p>
+                    })}
+                    <Awaited
+                        resource=told
+                        fallback=|| view! { <Skeleton rows=5 /> }
+                        view=move || move || told.get().map(|answer| match answer {
+                            Ok(told) => view! { <Told told /> }.into_any(),
+                            Err(error) => {
+                                let retry = Callback::new(move |()| told.refetch());
+                                view! { <Trouble error=Signal::derive(move || error.clone()) retry /> }.into_any()
+                            }
+                        })
+                    />
+                </div>
+                <Last item />
+            </div>
+        </Panel>
+    }
+}
+
+/// What came of the last time.
+#[component]
+fn Last(item: Schedule) -> impl IntoView {
+    let i18n = use_i18n();
+    let Schedule { last_at, last_run, last_result, last_reason, .. } = item;
+    let Some(result) = last_result else {
+        return view! {
+            <div class="plan__last">
+                <h3>{t!(i18n, schedules.page.last)}</h3>
+                <p class="soft">{t!(i18n, schedules.page.never_ran)}</p>
+            </div>
+        }
+        .into_any();
+    };
+    let (tone, icon) = look_of(result);
+    view! {
+        <div class="plan__last">
+            <h3>{t!(i18n, schedules.page.last)}</h3>
+            <p>
+                <Badge tone icon label=Signal::derive(move || result_word(&result_name(result), i18n.get_locale())) />
+                " "
+                {last_at.map(|at| view! { <span class="soft"><Ago at /></span> })}
+            </p>
+            {last_reason.map(|reason| view! { <p class="plan__reason">{reason}</p> })}
+            {last_run.map(|run| view! {
+                <p><a class="reference" href=format!("/runs/{run}")>{t!(i18n, schedules.page.see_run)}</a></p>
+            })}
+        </div>
+    }
+    .into_any()
+}
+
+fn look_of(result: LastResult) -> (Tone, Icon) {
+    match result {
+        LastResult::Started => (Tone::Busy, lu::LuLoaderCircle),
+        LastResult::Waiting => (Tone::Busy, lu::LuHourglass),
+        LastResult::Succeeded | LastResult::Changed => (Tone::Good, lu::LuCircleCheck),
+        LastResult::Failed | LastResult::Unreachable | LastResult::SyntaxError | LastResult::TimedOut => {
+            (Tone::Bad, lu::LuCircleX)
+        }
+        LastResult::NothingMatched
+        | LastResult::Cancelled
+        | LastResult::Lost
+        | LastResult::Skipped
+        | LastResult::Missed
+        | LastResult::Nobody
+        | LastResult::Forbidden
+        | LastResult::Refused => (Tone::Warn, lu::LuTriangleAlert),
+    }
+}
+
+fn result_name(result: LastResult) -> String {
+    serde_json::to_value(result).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A result in words.
+fn result_word(name: &str, locale: Locale) -> String {
+    let field = Schedule::KIND.field("last_result").map(|field| field.shape);
+    let Some(Shape::Choice(choices)) = field else { return name.to_owned() };
+    choices
+        .iter()
+        .find(|choice| choice.value == name)
+        .map_or_else(|| name.to_owned(), |choice| (choice.label)(locale).to_owned())
+}
+
+#[component]
+fn RunNow(id: Id<Schedule>, name: String) -> impl IntoView {
+    let i18n = use_i18n();
+    let toasts = use_toasts();
+    let run = Action::new(move |(): &()| run_schedule(id));
+    Effect::new(move || {
+        let Some(answer) = run.value().get() else { return };
+        let locale = i18n.get_locale_untracked();
+        match answer {
+            Ok(job) => {
+                let text = td_string!(locale, schedules.page.started, name = name.clone());
+                let link = td_string!(locale, schedules.page.see_run).to_owned();
+                toasts.begun(text, (link, format!("/runs/{job}")));
+            }
+            Err(error) => toasts.failed(&error),
+        }
+    });
+    view! {
+        <ActionButton
+            label=Signal::derive(move || t_string!(i18n, schedules.page.run_now).to_owned())
+            icon=lu::LuPlay
+            refused=refusal(Verb::Operate, "run")
+            busy=run.pending()
+            on_press=Callback::new(move |()| drop(run.dispatch(())))
+        />
+    }
+}
+
+/// Which schedules come next, for the home page; nothing where there are none.
+#[component]
+pub fn NextSchedules() -> impl IntoView {
+    let i18n = use_i18n();
+    let changes = use_changes(vec![Topic::Records(Schedule::KIND.name.to_owned())]);
+    let found = Resource::new(move || changes.get(), |_| next_schedules());
+    let panel = move |next: Vec<Record<Schedule>>| {
+        view! {
+            <Panel
+                title=Signal::derive(move || t_string!(i18n, schedules.page.next_runs).to_owned())
+                end=ViewFn::from(move || view! { <a class="link" href="/schedules">{t!(i18n, schedules.page.all)}</a> })
+            >
+                <ul class="home__list">
+                    {next
+                        .into_iter()
+                        .filter_map(|record| Some((record.base.id, record.item.name, record.item.next_at?)))
+                        .map(|(id, name, at)| view! {
+                            <li>
+                                <a class="truncate" href=format!("/schedules/{id}")>{name}</a>
+                                <span class="faint"><Ago at /></span>
+                            </li>
+                        })
+                        .collect_view()}
+                </ul>
+            </Panel>
+        }
+    };
+    view! {
+        <Awaited
+            resource=found
+            fallback=|| ()
+            // Home tells what there is; that this part is missing is told by nothing being there.
+            view=move || move || found.get().and_then(Result::ok).filter(|next| !next.is_empty()).map(panel)
+        />
+    }
+}
+
+async fn next_schedules() -> Result<Vec<Record<Schedule>>> {
+    let query = Query {
+        filter: vec![Filter { field: "enabled".to_owned(), values: vec!["true".to_owned()] }],
+        sort: vec![Sort { field: "next_at".to_owned(), descending: false }],
+        per_page: NEXT,
+        ..Query::default()
+    };
+    find::<Schedule>(query).await
+}
