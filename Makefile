@@ -20,8 +20,12 @@ check: ## The fast part of it: format, lints for both sides, unit tests
 fuzz: ## Longer than in `make test`: requests made from the API's description, as admin and viewer
 	@scripts/fuzz
 
-bench: ## Measure the promises of docs/promises.md
-	@scripts/bench
+bench: ## Measure the promises of docs/promises.md, or some of them: make bench S1 N2
+	@scripts/bench $(filter S% N%,$(MAKECMDGOALS))
+
+# Names of promises are words for `bench`, and nothing that could be made.
+S% N%:
+	@:
 
 release: ## One optimised binary and its site folder, compressed, in dist/
 	@scripts/release

@@ -17,7 +17,7 @@ use crate::{
     },
     storage::{entries, entry},
     time::Timestamp,
-    ui::{Ago, Badge, ButtonLook, Icon, LinkButton, Live, LiveView, PageHead, Panel, Tone, bytes},
+    ui::{Ago, Badge, ButtonLook, Icon, LinkButton, Live, LiveView, Outdated, PageHead, Panel, Tone, bytes},
 };
 use icondata_lu as lu;
 use leptos::{prelude::*, server_fn::codec::Json};
@@ -462,9 +462,7 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
     let changes = Memo::new(move |_| all.with(|all| all.changes.clone()));
     view! {
         <Head count=Signal::derive(move || Some(attention.with(Vec::len))) />
-        {move || live.trouble().get().map(|error| view! {
-            <crate::ui::Notice tone=Signal::stored(Tone::Warn)>{error.message(i18n.get_locale())}</crate::ui::Notice>
-        })}
+        <Outdated live />
         <div class="home">
             {move || {
                 let attention = attention.get();

@@ -1,42 +1,35 @@
 //! S3 and S4: a thousand containers, over the API and as a page, beside the engine's own list.
 
 use crate::{
-    BINARY,
+    binary, engine,
     figures::{Figures, Times, Verdict, ratio, short},
     process::Server,
 };
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, Request, client::conn::http1::SendRequest};
-use hyper_util::rt::TokioIo;
+use hyper::Method;
 use serde_json::{Value, json};
 use std::{process::Command, time::Duration};
-use tokio::net::UnixStream;
 
 /// What the containers of this measurement are known by.
 const LABEL: &str = "muelle.bench";
 
-/// How many callers create and remove at a time.
-const HANDS: usize = 8;
-
 /// Creates stopped containers on the private engine, measures, and removes them.
 pub async fn measure(figures: &mut Figures) {
-    let address = std::env::var("MUELLE_TEST_ENGINE").expect("MUELLE_TEST_ENGINE names an engine (scripts/bench does)");
+    let address = engine::address();
     let image = std::env::var("MUELLE_TEST_IMAGE").expect("MUELLE_TEST_IMAGE names an image (scripts/bench does)");
-    let counts: &[usize] = if std::env::var_os("BENCH_FULL").is_some() { &[1_000, 10_000] } else { &[1_000] };
-    let socket = address.trim_start_matches("unix://").to_owned();
+    let counts: &[usize] = if crate::is_full() { &[1_000, 10_000] } else { &[1_000] };
+    let socket = engine::socket();
     let mut made = 0;
-    remove_all(&socket).await;
+    engine::remove(&socket, LABEL).await;
     for &count in counts {
         create(&socket, &image, made, count).await;
         made = count;
         list(figures, &socket, &address, count).await;
     }
-    remove_all(&socket).await;
+    engine::remove(&socket, LABEL).await;
 }
 
 async fn list(figures: &mut Figures, socket: &str, address: &str, count: usize) {
-    let mut server = Server::new(BINARY);
+    let mut server = Server::new(binary());
     server.set("MUELLE_ENGINE__ADDRESS", address);
     server.create_administrator();
     server.start();
@@ -58,11 +51,11 @@ async fn list(figures: &mut Figures, socket: &str, address: &str, count: usize) 
     let first_after = began.elapsed();
     assert!(rows(&first) >= count, "every container is listed: {} of {count}", rows(&first));
 
-    let mut engine = connect(socket).await;
+    let mut engine = engine::connect(socket).await;
     let mut own = Vec::new();
     for _ in 0..20 {
         let began = std::time::Instant::now();
-        ask(&mut engine, Method::GET, "/containers/json?all=1", None).await;
+        engine::ask(&mut engine, Method::GET, "/containers/json?all=1", None).await;
         own.push(began.elapsed());
     }
     let own = Times::from(own);
@@ -130,67 +123,10 @@ fn usable(url: &str, cookie: &str) -> Option<Duration> {
 async fn create(socket: &str, image: &str, from: usize, to: usize) {
     eprintln!("creating {} containers", to - from);
     let body = json!({ "Image": image, "Cmd": ["true"], "Labels": { LABEL: "true", "com.example.role": "bench" } });
-    each(socket, (from..to).map(|number| format!("/containers/create?name=muelle-bench-{number}")), move |path| {
-        (Method::POST, path, Some(body.to_string()))
-    })
+    engine::each(
+        socket,
+        (from..to).map(|number| format!("/containers/create?name=muelle-bench-{number}")),
+        move |path| (Method::POST, path, Some(body.to_string())),
+    )
     .await;
-}
-
-async fn remove_all(socket: &str) {
-    let mut engine = connect(socket).await;
-    let filter = format!("/containers/json?all=1&filters=%7B%22label%22%3A%5B%22{LABEL}%22%5D%7D");
-    let found: Value = serde_json::from_slice(&ask(&mut engine, Method::GET, &filter, None).await).unwrap_or_default();
-    let ids: Vec<String> =
-        found.as_array().into_iter().flatten().filter_map(|one| one["Id"].as_str().map(str::to_owned)).collect();
-    each(socket, ids.into_iter(), |id| (Method::DELETE, format!("/containers/{id}?force=1"), None)).await;
-}
-
-/// Asks the engine for many things with several hands.
-async fn each(
-    socket: &str,
-    things: impl Iterator<Item = String>,
-    request: impl Fn(String) -> (Method, String, Option<String>) + Clone + Send + 'static,
-) {
-    let things: Vec<String> = things.collect();
-    let share = things.len().div_ceil(HANDS).max(1);
-    let hands: Vec<_> = things
-        .chunks(share)
-        .map(|share| {
-            let (share, socket, request) = (share.to_vec(), socket.to_owned(), request.clone());
-            tokio::spawn(async move {
-                let mut engine = connect(&socket).await;
-                for thing in share {
-                    let (method, path, body) = request(thing);
-                    ask(&mut engine, method, &path, body).await;
-                }
-            })
-        })
-        .collect();
-    for hand in hands {
-        hand.await.expect("the engine does as told");
-    }
-}
-
-async fn connect(socket: &str) -> SendRequest<Full<Bytes>> {
-    let stream = UnixStream::connect(socket).await.expect("the engine listens");
-    let (sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP");
-    tokio::spawn(connection);
-    sender
-}
-
-async fn ask(engine: &mut SendRequest<Full<Bytes>>, method: Method, path: &str, body: Option<String>) -> Bytes {
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "docker")
-        .header("content-type", "application/json")
-        .body(Full::from(body.unwrap_or_default()))
-        .expect("the request is well made");
-    engine.ready().await.expect("the engine still listens");
-    let answer = engine.send_request(request).await.expect("the engine answers");
-    let status = answer.status();
-    let body = answer.into_body().collect().await.expect("the body comes").to_bytes();
-    assert!(status.is_success(), "{path}: {status} {}", String::from_utf8_lossy(&body));
-    body
 }

@@ -45,8 +45,9 @@ impl fmt::Display for Figure {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let build = if cfg!(debug_assertions) { "development build" } else { "optimised build" };
-        writeln!(f, "Measured with a {build}:\n")?;
+        let build = if cfg!(debug_assertions) { "a development build" } else { "an optimised build" };
+        let build = std::env::var("BENCH_BINARY").unwrap_or_else(|_| build.to_owned());
+        writeln!(f, "Measured with {build}:\n")?;
         writeln!(f, "| # | What | Measured | Baseline | Against the promise |\n|---|---|---|---|---|")?;
         self.0.iter().try_for_each(|figure| writeln!(f, "{figure}"))
     }
@@ -69,6 +70,11 @@ impl Verdict {
     /// A time that may not be longer than promised.
     pub fn within(time: Duration, promised: Duration) -> Self {
         Self(format!("promised ≤ {}: {}", short(promised), kept(time <= promised)))
+    }
+
+    /// Anything else that was promised, in words.
+    pub fn of(promised: impl fmt::Display, is_kept: bool) -> Self {
+        Self(format!("promised {promised}: {}", kept(is_kept)))
     }
 
     /// A size in megabytes that may not be greater than promised.

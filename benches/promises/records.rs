@@ -1,7 +1,7 @@
 //! S7: a million machines, and S12: a start with a gigabyte of records.
 
 use crate::{
-    BINARY,
+    binary,
     figures::{Figures, Times, Verdict, ratio, short},
     process::Server,
     start,
@@ -17,7 +17,7 @@ const PAGES: usize = 60;
 
 /// Measures pages and inserts with few and with many records.
 pub async fn measure(figures: &mut Figures) {
-    let mut server = Server::new(BINARY);
+    let mut server = Server::new(binary());
     server.create_administrator();
     let client = reqwest::Client::new();
 
@@ -122,7 +122,7 @@ const INSERT: &str = "insert into machines (id, customer, revision, enabled, cre
      values ($1, null, 1, true, 1790000000000, null, 1790000000000, null, null, $2, $2, 'remote', '10.0.0.1', '[]')";
 
 /// The database file, opened by hand as the server opens it.
-async fn open(server: &Server) -> SqliteConnection {
+pub async fn open(server: &Server) -> SqliteConnection {
     SqliteConnectOptions::new()
         .filename(server.data().join("muelle.db"))
         .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)

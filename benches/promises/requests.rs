@@ -1,7 +1,7 @@
 //! S8: signed-in requests from 64 connections, beside a handler that does nothing.
 
 use crate::{
-    BINARY,
+    binary,
     figures::{Figures, Verdict},
     process::Server,
 };
@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Measures reading one record.
 pub async fn measure(figures: &mut Figures) {
-    let mut server = Server::new(BINARY);
+    let mut server = Server::new(binary());
     server.create_administrator();
     server.start();
     let client = reqwest::Client::new();

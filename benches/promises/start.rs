@@ -1,7 +1,7 @@
 //! S12: how long a start takes, and what an idle server keeps in memory.
 
 use crate::{
-    BINARY,
+    binary,
     figures::{Figures, Times, Verdict, short},
     process::Server,
 };
@@ -11,14 +11,14 @@ const STARTS: usize = 5;
 
 /// Measures an empty server, beside how long the process alone takes.
 pub async fn measure(figures: &mut Figures) {
-    let mut server = Server::new(BINARY);
+    let mut server = Server::new(binary());
     if let Ok(engine) = std::env::var("MUELLE_TEST_ENGINE") {
         server.set("MUELLE_ENGINE__ADDRESS", &engine);
     }
     server.create_administrator();
     let client = reqwest::Client::new();
     let process = Times::of(STARTS, |_| async {
-        let ended = std::process::Command::new(BINARY).arg("--version").stdout(std::process::Stdio::null()).status();
+        let ended = std::process::Command::new(binary()).arg("--version").stdout(std::process::Stdio::null()).status();
         assert!(ended.is_ok_and(|status| status.success()), "the binary tells its version");
     })
     .await;
@@ -49,9 +49,14 @@ pub async fn starts(server: &mut Server, client: &reqwest::Client) -> Times {
 
 /// What the process keeps in memory.
 pub fn resident_megabytes(server: &Server) -> f64 {
-    let pid = server.pid().expect("the server runs");
+    resident_megabytes_of(server.pid().expect("the server runs"))
+}
+
+/// What the process of that number keeps in memory.
+pub fn resident_megabytes_of(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process tells its status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux tells what is resident");
-    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number of kilobytes");
-    kilobytes / 1000.0
+    // What Linux calls kB are 1024 bytes.
+    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number of kilobytes");
+    kibibytes * 1.024 / 1000.0
 }

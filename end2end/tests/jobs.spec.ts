@@ -136,6 +136,29 @@ test('a page that is reloaded mid-way goes on', async ({ page, server, stalling 
   await expect(output(page).getByText(`Pulling ${stalling.image}`)).toHaveCount(1);
 });
 
+test('a page that was opened while the server was away comes when it is asked for again', async ({ page, server, guard }) => {
+  test.setTimeout(120_000);
+  guard.expects(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING/);
+  await open(page, '/');
+  const main = page.getByRole('navigation', { name: 'Main' });
+  const again = page.getByRole('button', { name: 'Try again' });
+  for (let round = 0; round < 3; round++) {
+    await server.stop();
+    await main.getByRole('link', { name: 'Runs' }).click();
+    await expect(again).toBeVisible();
+    for (let times = 0; times < 5; times++) await again.click();
+    await expect(again).toBeVisible();
+    await server.resume();
+    await again.click();
+
+    await expect(page.getByRole('heading', { level: 1, name: 'Runs' })).toBeVisible();
+    await expect(page.getByText('No playbook was run yet.')).toBeVisible();
+    await expect(again).toBeHidden();
+    await main.getByRole('link', { name: 'Home' }).click();
+    await expect(page.getByRole('heading', { level: 1, name: /^Welcome/ })).toBeVisible();
+  }
+});
+
 for (const [how, end] of [
   ['stopped', (server: Server) => server.stop()],
   ['killed', (server: Server) => server.kill()],

@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
@@ -84,6 +84,29 @@ test('a connection is checked, its key approved on the spot, and checked again',
   await expect(page.getByText('Trusted', { exact: true })).toBeVisible();
 });
 
+test('each step of a check is shown as it ends, and a failure with its remedy', async ({ page, server }) => {
+  // A server that lets everybody in and says nothing holds the check at its third step.
+  const callers: Socket[] = [];
+  const silent = createServer((caller) => callers.push(caller.on('error', () => {})));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const machine = await keep(server, 'machines', { name: 'crane-silent', type: 'remote', ipv4: '127.0.0.1', ssh_port: port });
+  await open(page, `/machines/${machine}?tab=ssh`);
+
+  await page.getByRole('button', { name: 'Check connection' }).click();
+  await expect(step(page, 'Port')).toContainText('answers.');
+  await expect(step(page, 'Host key')).toContainText('Under way');
+  await expect(step(page, 'Sign-in')).toContainText('To come');
+  await expect(page.getByRole('button', { name: 'Checking…' })).toBeVisible();
+  await expectAccessible(page);
+  silent.close();
+  for (const caller of callers) caller.destroy();
+
+  await expect(step(page, 'Host key')).toContainText('Correct the SSH port.', { timeout: 30_000 });
+  await expect(step(page, 'Sign-in')).toContainText('Not tried');
+  await expect(page.getByText('A step failed; what follows it was not tried.')).toBeVisible();
+});
+
 test('another key in place of the trusted one blocks until somebody decides', async ({ page, server, sshd }) => {
   const machine = await reachable(server, sshd, 'crane-changed');
   await trust(server, machine);
@@ -125,6 +148,8 @@ test('what a run found out is shown with its machine', async ({ page, server }) 
   await expect(page.getByText('Last seen')).toBeVisible({ timeout: 60_000 });
   await expectAccessible(page);
   await expect(page.getByText(/^Debian \d/)).toBeVisible();
+  await page.getByRole('button', { name: 'Adopt all' }).click();
+  await expect(page.getByText('The record says the same.')).toBeVisible();
 });
 
 test('a group shows its inventory with the groups within it', async ({ page, server, guard }) => {

@@ -167,14 +167,17 @@ test('an archive is uploaded, a file of it edited, and another removed', async (
   const good = zip({ 'templates/a.j2': '{{ x }}\n', 'files/b.txt': 'b\n', 'library/mine.py': 'x = 1\n' });
   await dialog.getByLabel('File', { exact: true }).setInputFiles({ name: 'site.zip', mimeType: 'application/zip', buffer: good });
   await dialog.getByRole('button', { name: 'Upload' }).click();
-  await expect(page.getByText('Files taken from the archive: 3')).toBeVisible();
-  await expect(page.getByText(/library\/mine\.py/).first()).toBeVisible();
-  await expect(dialog).toBeHidden();
-  await page.getByRole('button', { name: 'Upload' }).first().click();
+  // What came of it stands in the dialog, while the page behind it shows the new files.
+  await expect(dialog.getByText('Files taken from the archive: 3')).toBeVisible();
+  await expect(dialog.getByText('library/mine.py')).toBeVisible();
+  await expect(page.getByRole('link', { name: 'a.j2', exact: true })).toBeAttached();
+  await expect(dialog).toBeVisible();
+  await expectAccessible(page);
   const bad = zip({ 'ansible.cfg': '[defaults]\n' });
   await dialog.getByLabel('File', { exact: true }).setInputFiles({ name: 'bad.zip', mimeType: 'application/zip', buffer: bad });
   await dialog.getByRole('button', { name: 'Upload' }).click();
   await expect(dialog.getByText(/ansible\.cfg is not taken/)).toBeVisible();
+  await expect(dialog.getByText('Files taken from the archive: 3')).toBeHidden();
   await dialog.getByRole('button', { name: 'Close' }).first().click();
 
   await page.getByRole('link', { name: 'a.j2', exact: true }).click();
@@ -189,6 +192,24 @@ test('an archive is uploaded, a file of it edited, and another removed', async (
   await page.getByRole('button', { name: 'Remove files', exact: true }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await expect(page.getByRole('link', { name: 'b.txt', exact: true })).toBeHidden();
+});
+
+test('a dialog and what is typed in it outlive what somebody else saves', async ({ page, server }) => {
+  const { id, name } = await keep(server);
+  await open(page, `/playbooks/${id}?tab=files`);
+  await page.getByRole('button', { name: 'Upload' }).first().click();
+  const dialog = page.getByRole('dialog', { name: 'Upload' });
+  await dialog.getByLabel('File', { exact: true }).setInputFiles({ name: 'mine.txt', mimeType: 'text/plain', buffer: Buffer.from('mine\n') });
+  await dialog.getByLabel('Folder').fill('kept/here');
+
+  const token = await bearer(server, 'staff');
+  await server.api('PUT', `playbooks/${id}`, { name: `${name}-renamed`, content: `${PING}# theirs\n`, revision: 1 }, token);
+
+  await expect(page.getByRole('heading', { level: 1, name: `${name}-renamed`, includeHidden: true })).toBeAttached();
+  await expect(dialog).toBeVisible();
+  await expect(dialog.getByLabel('Folder')).toHaveValue('kept/here');
+  await dialog.getByRole('button', { name: 'Upload' }).click();
+  await expect(page.getByRole('link', { name: 'mine.txt', exact: true })).toBeVisible();
 });
 
 test('an example becomes a playbook, and its questions are rows', async ({ page }) => {

@@ -292,6 +292,66 @@ test('what was typed is not lost by a press on a link', async ({ page }) => {
   await expect(page.getByRole('heading', { level: 1, name: 'Hosts' })).toBeVisible();
 });
 
+test('what was typed is not lost by a step back or forward', async ({ page }) => {
+  await open(page, '/hosts');
+  await page.getByRole('link', { name: 'Playbooks' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Playbooks' })).toBeVisible();
+  await page.getByRole('link', { name: /^New/ }).first().click();
+  await expect(page).toHaveURL(/\/playbooks\/new$/);
+  await page.getByLabel('Name', { exact: true }).fill('half-written');
+  const question = page.getByRole('dialog', { name: 'Leave without saving?' });
+
+  // Twice, because staying must leave the way back as it was.
+  for (let times = 0; times < 2; times++) {
+    await page.goBack();
+    await question.getByRole('button', { name: 'Stay' }).click();
+    await expect(question).toBeHidden();
+    await expect(page).toHaveURL(/\/playbooks\/new$/);
+    await expect(page.getByLabel('Name', { exact: true })).toHaveValue('half-written');
+  }
+  await page.goBack();
+  await question.getByRole('button', { name: 'Leave' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Playbooks' })).toBeVisible();
+  await expect(page).toHaveURL(/\/playbooks$/);
+
+  await page.goBack();
+  await expect(page.getByRole('heading', { level: 1, name: 'Hosts' })).toBeVisible();
+  await page.goForward();
+  await page.goForward();
+  await page.getByLabel('Name', { exact: true }).fill('once more');
+  await page.getByRole('link', { name: 'Cancel' }).click();
+  await question.getByRole('button', { name: 'Leave' }).click();
+  await expect(page).toHaveURL(/\/playbooks$/);
+  await page.goBack();
+  await page.getByLabel('Name', { exact: true }).fill('and again');
+  await page.goForward();
+  await question.getByRole('button', { name: 'Stay' }).click();
+  await expect(page).toHaveURL(/\/playbooks\/new$/);
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('and again');
+  await page.goForward().catch(() => {});
+  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('and again');
+});
+
+test('a page follows its record while a menu of it is open', async ({ page, server }) => {
+  const kept = await keep(server, 'admin', 'machines', { name: 'before', type: 'remote' });
+  await open(page, `/machines/${kept.id}`);
+  await page.getByRole('button', { name: 'More' }).click();
+  await expect(page.getByRole('button', { name: 'Disable' })).toBeVisible();
+
+  const token = await bearer(server, 'admin');
+  const theirs = { name: 'after', type: 'remote', description: 'theirs', revision: kept.revision, enabled: false };
+  await server.api('PUT', `machines/${kept.id}`, theirs, token);
+
+  await expect(page.getByRole('heading', { level: 1, name: 'after' })).toBeVisible();
+  await expect(page.getByText('theirs')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Enable' })).toBeVisible();
+  await page.getByRole('button', { name: 'Remove' }).click();
+  const question = page.getByRole('dialog', { name: /after/ });
+  await server.api('DELETE', `machines/${kept.id}`, undefined, token);
+  await expect(page.getByRole('button', { name: 'Restore' })).toBeVisible();
+  await expect(question).toBeVisible();
+});
+
 test('a host picks its machines by name and by keyboard', async ({ page, server }) => {
   for (const name of ['pick-a', 'pick-b']) await keep(server, 'admin', 'machines', { name, type: 'remote' });
 

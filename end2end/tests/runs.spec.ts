@@ -230,7 +230,7 @@ test('tasks and hosts fill in live, a reload goes on, and the end is told', asyn
   await page.getByLabel('Search in the output').fill('tide comes');
   await page.getByRole('button', { name: 'Search', exact: true }).click();
   await expect(page.getByText('3 of 3')).toBeVisible();
-  await page.getByRole('button', { name: 'Previous', exact: true }).click();
+  await page.getByRole('button', { name: 'Previous match' }).click();
   await expect(page.getByText('2 of 3')).toBeVisible();
   const [file] = await Promise.all([
     page.waitForEvent('download'),

@@ -73,6 +73,79 @@ test('a schedule is made with its rule told in words', async ({ page, server }) 
   await expectAccessible(page);
 });
 
+test('a schedule says how its playbook runs with the inputs of a run', async ({ page, server, guard }) => {
+  guard.expects(/422 .*save_record/);
+  const { host, name } = await grounds(server);
+  const asking = `${name}-asks`;
+  const survey = '- variable: package\n  question: Which package?\n  required: true\n- variable: pin\n  answer: secret\n';
+  const content = '- hosts: all\n  tasks:\n    - name: Tie up\n      ansible.builtin.ping:\n      tags: [mooring]\n';
+  await keep(server, 'playbooks', { name: asking, content, survey });
+  const schedule = await keep(server, 'schedules', {
+    name, playbook: (await keep(server, 'playbooks', { name: `${name}-quiet`, content })).id, hosts: [host.id],
+    cron: '0 3 * * *', overlap: 'skip', catch_up: 'none', options: '# as agreed\nverbosity: 1\n',
+  });
+  const options = async () =>
+    (await server.api<{ options: string }>('GET', `schedules/${schedule.id}`, undefined, await bearer(server, 'admin'))).options;
+  await open(page, `/schedules/${schedule.id}/edit`);
+  await expect(page.getByLabel('How much Ansible says')).toHaveValue('1');
+  await expect(page.getByRole('link', { name: 'Cancel' })).toBeVisible();
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page).toHaveURL(new RegExp(`/schedules/${schedule.id}$`));
+  // Looking at the inputs has changed nothing.
+  expect(await options()).toContain('# as agreed');
+
+  await open(page, `/schedules/${schedule.id}/edit`);
+  await pick(page, 'Playbook', asking);
+  await page.getByLabel(/^Limit/).fill('192.*');
+  await page.getByLabel('Check mode').check();
+  await expect(page.getByText('The playbook asks for secrets too.')).toBeVisible();
+  await page.getByLabel('Which package?').fill('nginx');
+  await page.getByLabel('Hosts at a time').fill('many');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByLabel('Hosts at a time')).toBeFocused();
+  await expect(page.getByText('Give a whole number from 1 to 500.')).toBeVisible();
+  await page.getByLabel('Hosts at a time').fill('3');
+  await page.getByRole('combobox', { name: 'Only these tags' }).fill('moor');
+  await page.getByRole('option', { name: 'mooring' }).click({ timeout: 30_000 });
+  await page.getByRole('button', { name: 'Add a variable' }).click();
+  await page.getByLabel('Name of variable 1').fill('ports');
+  await page.getByLabel('Value of variable 1').fill('[80, 443]');
+  await expectAccessible(page);
+  await page.getByRole('button', { name: 'Save' }).click();
+
+  await expect(page).toHaveURL(new RegExp(`/schedules/${schedule.id}$`));
+  expect(await options()).toBe(
+    'limit: "192.*"\ntags: [mooring]\ncheck: true\nverbosity: 1\nforks: 3\nvariables:\n  package: "nginx"\n  ports: [80,443]\n',
+  );
+  await open(page, `/schedules/${schedule.id}/edit`);
+  await expect(page.getByLabel('Which package?')).toHaveValue('nginx');
+  await page.getByRole('button', { name: 'Write as YAML' }).click();
+  const text = page.getByRole('textbox', { name: 'Run options' }).and(page.locator('.cm-content'));
+  await expect(text).toContainText('package: "nginx"');
+  await text.click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.insertText('timeout: 60\n');
+  await page.getByRole('button', { name: 'Show as fields' }).click();
+  await expect(page.getByLabel('Time limit in seconds')).toHaveValue('60');
+});
+
+test('the list tells what came of the last time, and leads to the run', async ({ page, server }) => {
+  const { schedule, name } = await nightly(server);
+  await open(page, '/schedules');
+  const row = page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+  await expect(row).toBeVisible();
+
+  // Nobody answers at the address, which is a result too.
+  const token = await bearer(server, 'admin');
+  const { job } = await server.api<{ job: Kept }>('POST', `schedules/${schedule.id}/run`, undefined, token);
+  await expect(row.getByRole('link', { name: /Under way|A host was unreachable/ })).toHaveAttribute('href', `/runs/${job.id}`);
+
+  await open(page, '/playbooks');
+  const book = page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) });
+  await expect(book.locator(`a[href="/runs/${job.id}"]`)).toBeVisible();
+  await expectAccessible(page);
+});
+
 test('a rule that cannot be read is marked where it stands', async ({ page, server, guard }) => {
   guard.expects(/422 .*(preview_schedule|save_record)/);
   const { name } = await grounds(server);

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Hosts that playbooks run on: containers with sshd, Python and sudo. Sourced by scripts/services.
+# Hosts that playbooks run on: containers with sshd, Python, sudo and iproute2, from which Ansible has its
+# facts about addresses. Sourced by scripts/services.
 #
 # The image is made from the distribution's own packages, once, and kept for the checksum of this file.
 
@@ -53,7 +54,7 @@ hosts_make_tar() {
   work=$(mktemp -d /tmp/muelle-host-XXXX)
   root=$work/root
   # shellcheck source=/dev/null
-  if ! as_root debootstrap --variant=minbase --include=openssh-server,python3,sudo \
+  if ! as_root debootstrap --variant=minbase --include=openssh-server,python3,sudo,iproute2 \
     "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root" >"$work/log" 2>&1; then
     tail -n 20 "$work/log" >&2
     as_root rm -rf "$work"

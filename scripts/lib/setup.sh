@@ -6,6 +6,7 @@
 # No `grep -q` behind a pipe: it ends first, and under pipefail its writer's end is a failure.
 
 CARGO_LEPTOS_VERSION=0.3.10
+BINARYEN_VERSION=132.0.0
 
 # Installs the packages whose command is missing: setup_packages COMMAND:PACKAGE...
 setup_packages() {
@@ -74,6 +75,16 @@ setup_crate() {
   rm -rf "$CACHE/tools-target"
 }
 
+# Brings wasm-opt from npm. Debian 12's confuses the two tables of a program, which then does not start.
+setup_wasm_opt() {
+  [ "$(wasm-opt --version 2>/dev/null)" != "wasm-opt version ${BINARYEN_VERSION%%.*}" ] || return 0
+  setup_packages node:nodejs npm:npm
+  say "Installing binaryen $BINARYEN_VERSION"
+  npm install --prefix "$CACHE/tools/binaryen" --no-audit --no-fund --loglevel=error "binaryen@$BINARYEN_VERSION"
+  mkdir -p "$CACHE/tools/bin"
+  ln -sf ../binaryen/node_modules/.bin/wasm-opt "$CACHE/tools/bin/wasm-opt"
+}
+
 # Brings the editor's packages and bundles them into public/editor, from where the site folder gets them.
 setup_web() {
   local folder=$ROOT/src/provisioning/ui/editor bundle=$ROOT/public/editor/editor.js
@@ -90,10 +101,10 @@ setup_web() {
 }
 
 # Brings what scripts/services starts. Debian starts Docker and PostgreSQL as services when they
-# are installed; the tests use neither, but private ones.
+# are installed, and SSH; the tests use none of them, but private ones.
 setup_services() {
   setup_packages dockerd:docker.io docker-registry:docker-registry htpasswd:apache2-utils \
-    busybox:busybox-static ip:iproute2 unshare:util-linux debootstrap:debootstrap ssh-keygen:openssh-client
+    busybox:busybox-static ip:iproute2 unshare:util-linux debootstrap:debootstrap ssh-keygen:openssh-client sshd:openssh-server
   setup_packages docker:docker-cli
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || setup_packages initdb:postgresql
 }

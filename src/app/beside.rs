@@ -3,13 +3,17 @@
 
 use crate::{
     error::{Error, Result},
+    events::model::Topic,
     i18n::{Locale, td_string},
     provisioning::ui::{
-        RUNS_OF_PLAYBOOK, credential, editor, examples, files, host, machine, run_playbook, schedule, survey, versions,
+        LAST_RUN, RUNS_OF_PLAYBOOK, credential, editor, examples, files, host, machine, run_playbook, schedule,
+        schedule_options, survey, versions,
     },
-    storage::item::{Field, Kind, RawRecord, calls::Begun},
+    storage::item::{Field, Kind, RawRecord, Text, calls::Begun},
+    ui::Pick,
 };
 use leptos::prelude::*;
+use serde_json::Value;
 
 /// A part of a record's page beside its overview and its history.
 #[derive(Clone, Copy)]
@@ -18,8 +22,8 @@ pub struct Tab {
     pub name: &'static str,
     /// What a person reads.
     pub label: fn(Locale) -> &'static str,
-    /// What it shows. Made anew when the record has changed.
-    pub view: fn(&RawRecord) -> AnyView,
+    /// What it shows. Made once for a record, which changes in place while it is open.
+    pub view: fn(Signal<RawRecord>) -> AnyView,
 }
 
 /// The tabs of a kind, in their order, behind the overview.
@@ -38,12 +42,12 @@ const FILES: Tab = Tab { name: "files", label: |locale| td_string!(locale, playb
 const VERSIONS: Tab =
     Tab { name: "versions", label: |locale| td_string!(locale, playbooks.versions.tab), view: versions::tab };
 
-/// What stands first on the overview of a record.
-pub fn overview(kind: &'static Kind, record: &RawRecord) -> Option<AnyView> {
+/// What stands first on the overview of a record; made once, like a [`Tab`].
+pub fn overview(kind: &'static Kind, record: Signal<RawRecord>) -> Option<AnyView> {
     match kind.name {
         "credential" => Some(credential::overview(record)),
         "playbook" => Some(editor::overview(record)),
-        "schedule" => schedule::overview(record),
+        "schedule" => Some(schedule::overview(record)),
         _ => None,
     }
 }
@@ -65,8 +69,48 @@ pub fn is_told(kind: &'static Kind, field: &'static Field) -> bool {
     )
 }
 
-/// Buttons at the head of a live record's page, before *Edit*.
-pub fn actions(kind: &'static Kind, record: &RawRecord) -> Option<AnyView> {
+/// A column of a list beside those of the fields. The server gives what it shows with the page of the list.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name among the columns that a person chooses.
+    pub name: &'static str,
+    /// Its head.
+    pub label: Text,
+    /// Shows what the server gave for one record.
+    pub cell: fn(&Value) -> AnyView,
+}
+
+/// The further columns of a kind's list.
+pub fn columns(kind: &'static Kind) -> &'static [Column] {
+    match kind.name {
+        "playbook" => LAST_RUN,
+        _ => &[],
+    }
+}
+
+/// What changes the further columns of a kind's list, beside the records themselves.
+pub fn changes(kind: &'static Kind) -> Option<Topic> {
+    (kind.name == "playbook").then_some(Topic::Runs)
+}
+
+/// The cell of a field whose kind shows it better than its shape does.
+pub fn cell(kind: &'static Kind, field: &'static Field, record: &RawRecord) -> Option<AnyView> {
+    match (kind.name, field.name) {
+        ("schedule", "last_result") => schedule::last_result(record),
+        _ => None,
+    }
+}
+
+/// A field that [`cell`] reads beside its own.
+pub fn reads_too(kind: &'static Kind, field: &'static str) -> Option<&'static str> {
+    match (kind.name, field) {
+        ("schedule", "last_result") => Some("last_run"),
+        _ => None,
+    }
+}
+
+/// Buttons at the head of a live record's page, before *Edit*; made once, like a [`Tab`].
+pub fn actions(kind: &'static Kind, record: Signal<RawRecord>) -> Option<AnyView> {
     match kind.name {
         "credential" => Some(credential::actions(record)),
         "machine" => Some(machine::actions(record)),
@@ -114,6 +158,8 @@ pub struct Input {
     pub problem: Signal<Option<String>>,
     /// The texts of the form's other inputs, by the field's name.
     pub other: Callback<&'static str, Option<RwSignal<String>>>,
+    /// The records that are picked in the form's other inputs, by the field's name.
+    pub picked: Callback<&'static str, Option<RwSignal<Vec<Pick>>>>,
 }
 
 /// The input of a field whose kind has a better one than its shape gives.
@@ -124,6 +170,7 @@ pub fn control(kind: &'static Kind, field: &'static Field) -> Option<fn(Input) -
         ("playbook", "content") => Some(editor::content_control),
         ("playbook", "survey") => Some(survey::control),
         ("schedule", "cron") => Some(schedule::cron_input),
+        ("schedule", "options") => Some(schedule_options::control),
         ("schedule", "time_zone") => Some(schedule::zone_input),
         _ => None,
     }

@@ -36,6 +36,8 @@ struct Events {
     resyncs: RwSignal<u64>,
     /// The newest progress of jobs that run, between two readings of the list.
     progress: RwSignal<HashMap<Id<Job>, Progress>>,
+    /// Who hears what passes by under a topic.
+    passing: StoredValue<HashMap<Topic, Callback<serde_json::Value>>>,
 }
 
 impl Events {
@@ -45,6 +47,7 @@ impl Events {
             counts: StoredValue::new(HashMap::new()),
             resyncs: RwSignal::new(0),
             progress: RwSignal::new(HashMap::new()),
+            passing: StoredValue::new(HashMap::new()),
         }
     }
 
@@ -86,6 +89,17 @@ pub fn use_changes(topics: Vec<Topic>) -> Signal<u64> {
 /// Whoever reads jobs anew puts their progress here, see [`learn_progress`].
 pub fn use_progress() -> RwSignal<HashMap<Id<Job>, Progress>> {
     Events::current().progress
+}
+
+/// Calls `hear` with what passes by under a topic of the caller's own, for as long as the caller lives.
+pub fn hear_passing(topic: Topic, hear: Callback<serde_json::Value>) {
+    let passing = Events::current().passing;
+    passing.update_value(|known| {
+        known.insert(topic.clone(), hear);
+    });
+    on_cleanup(move || {
+        passing.try_update_value(|known| known.remove(&topic));
+    });
 }
 
 /// Takes over the progress of jobs that were just read.
@@ -132,7 +146,7 @@ mod browser {
     use serde::Deserialize;
     use std::{
         cell::{Cell, RefCell},
-        collections::HashSet,
+        collections::{HashMap, HashSet},
         rc::Rc,
         time::Duration,
     };
@@ -222,10 +236,17 @@ mod browser {
                     match name {
                         "change" => {
                             if let Ok(change) = serde_json::from_str::<Change>(data) {
-                                if let (Topic::Jobs, Ok(passing)) =
-                                    (&change.topic, serde_json::from_value::<Passing>(change.data))
+                                if let (Topic::Jobs, Ok(passing)) = (&change.topic, Passing::deserialize(&change.data))
                                 {
                                     hearing.progress.try_update(|known| known.insert(passing.id, passing.progress));
+                                    return true;
+                                }
+                                if let Topic::Check(_) = change.topic {
+                                    let hears = |known: &HashMap<_, _>| known.get(&change.topic).copied();
+                                    let hear: Option<Callback<_>> = hearing.passing.try_with_value(hears).flatten();
+                                    if let Some(hear) = hear {
+                                        hear.run(change.data);
+                                    }
                                     return true;
                                 }
                                 gathered.topics.borrow_mut().insert(change.topic);

@@ -1,6 +1,6 @@
 //! Topics and events.
 
-use crate::{id::Id, jobs::model::Job};
+use crate::{id::Id, jobs::model::Job, provisioning::machines::CheckReport};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -21,6 +21,8 @@ pub enum Topic {
     Job(Id<Job>),
     /// All runs of playbooks in reach: asked for, moved on, ended.
     Runs,
+    /// One check of a machine's connection, by the id that its report will have: each step as it ends. Passes by.
+    Check(Id<CheckReport>),
     /// The login itself; its end closes every stream.
     Session,
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Topic {
             Self::Jobs => f.write_str("jobs"),
             Self::Job(id) => write!(f, "job/{id}"),
             Self::Runs => f.write_str("runs"),
+            Self::Check(id) => write!(f, "check/{id}"),
             Self::Session => f.write_str("session"),
         }
     }
@@ -51,6 +54,7 @@ impl FromStr for Topic {
             Some(("images", engine)) => Ok(Self::Images(engine.to_owned())),
             Some(("engine", engine)) => Ok(Self::Engine(engine.to_owned())),
             Some(("job", id)) => id.parse().map(Self::Job).map_err(|_| unknown()),
+            Some(("check", id)) => id.parse().map(Self::Check).map_err(|_| unknown()),
             None if text == "jobs" => Ok(Self::Jobs),
             None if text == "runs" => Ok(Self::Runs),
             None if text == "session" => Ok(Self::Session),

@@ -57,6 +57,9 @@ use tower_http::{
 /// How long writing a page may take.
 const PAGE_TIME: Duration = Duration::from_secs(10);
 
+/// How often a page is begun again that was not written in time.
+const PAGE_AGAIN: usize = 3;
+
 /// How long open requests may take to end once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -319,8 +322,8 @@ pub async fn render(options: LeptosOptions, request: Request, answer: FormAnswer
     in_time(PAGE_TIME, request, page).await
 }
 
-/// Has a page written, and once more when that takes longer than `limit`: the renderer now and then misses
-/// that what it waits for has come, and nobody shall wait for a page that never comes.
+/// Has a page written, and begins again, up to [`PAGE_AGAIN`] times, when that takes longer than `limit`: the
+/// renderer now and then misses that what it waits for has come, and nobody shall wait for a page that never comes.
 async fn in_time<F: Future<Output = Response>>(
     limit: Duration,
     request: Request,
@@ -328,13 +331,13 @@ async fn in_time<F: Future<Output = Response>>(
 ) -> Response {
     let (parts, _) = request.into_parts();
     let asked = || Request::from_parts(parts.clone(), Body::empty());
-    match tokio::time::timeout(limit, write(asked())).await {
-        Ok(page) => page,
-        Err(_) => {
-            tracing::warn!(path = parts.uri.path(), "a page was not written in time and is begun again");
-            write(asked()).await
+    for _ in 0..PAGE_AGAIN {
+        if let Ok(page) = tokio::time::timeout(limit, write(asked())).await {
+            return page;
         }
+        tracing::warn!(path = parts.uri.path(), "a page was not written in time and is begun again");
     }
+    write(asked()).await
 }
 
 /// Files of the site; for the rest "no such thing", in the form that fits.

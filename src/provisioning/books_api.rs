@@ -69,7 +69,7 @@ pub async fn read_survey(survey: String) -> Result<Vec<Question>> {
 #[server(prefix = "/api/fn", endpoint = "ansible_modules", input = Json)]
 pub async fn ansible_modules() -> Result<Vec<Module>> {
     let permit = permit::<Reading>("playbook")?;
-    Ok(catalogue::modules(&permit.context().state).await?.to_vec())
+    Ok(catalogue::modules(&permit.context().state, permit.locale()).await?.to_vec())
 }
 
 /// The options of a module.
@@ -80,7 +80,7 @@ pub async fn ansible_modules() -> Result<Vec<Module>> {
 #[server(prefix = "/api/fn", endpoint = "module_options", input = Json)]
 pub async fn module_options(module: String) -> Result<Vec<ModuleOption>> {
     let permit = permit::<Reading>("playbook")?;
-    catalogue::options(&permit.context().state, &module).await
+    catalogue::options(&permit.context().state, permit.locale(), &module).await
 }
 
 /// Playbooks to start from.

@@ -46,14 +46,19 @@ pub async fn decide_host_key(owner: KeyOwner, key: Id<HostKey>, approve: bool) -
     host_keys::decide(&permit, owner, key, approve).await
 }
 
-/// Checks whether a machine can be worked on with these credentials, step by step.
+/// Checks whether a machine can be worked on with these credentials, step by step. Where `report` gives the
+/// report an id, each step is told as it ends under [`Topic::Check`](crate::events::model::Topic::Check).
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `credentials` when one cannot be opened.
 #[server(prefix = "/api/fn", endpoint = "check_connection", input = Json)]
-pub async fn check_connection(machine: Id<Machine>, credentials: Vec<Id<Credential>>) -> Result<CheckReport> {
+pub async fn check_connection(
+    machine: Id<Machine>,
+    credentials: Vec<Id<Credential>>,
+    report: Option<Id<CheckReport>>,
+) -> Result<CheckReport> {
     let permit = permit::<Operating>("machine")?;
-    check::check(&permit, machine, &credentials).await
+    check::check_live(&permit, machine, &credentials, report).await
 }
 
 /// What is known of a machine; `None` before the first run that gathered facts.

@@ -150,6 +150,26 @@ pub struct RunOptions {
     pub timeout: Option<u32>,
 }
 
+/// What a list of playbooks tells of the last run of one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// The run.
+    pub id: Id<Job>,
+    /// Where it stands.
+    pub state: RunState,
+    /// The names of groups and machines it was to run on.
+    pub target: Vec<String>,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+impl LastRun {
+    /// What is told of this run.
+    pub fn of(run: Run) -> Self {
+        Self { id: run.id, state: run.state, target: run.target, at: run.created_at }
+    }
+}
+
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

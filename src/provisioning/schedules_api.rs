@@ -6,6 +6,7 @@ use crate::{
     error::Result,
     id::Id,
     jobs::model::Job,
+    provisioning::model::RunOptions,
     storage::{Schedule, item::calls::Begun},
     time::Timestamp,
 };
@@ -49,6 +50,16 @@ pub struct NextTime {
 pub async fn preview_schedule(cron: String, time_zone: String) -> Result<SchedulePreview> {
     let permit = permit::<Reading>("schedule")?;
     cron::preview(&cron, &time_zone, Timestamp::now(), permit.locale()).map_err(schedules::wrong)
+}
+
+/// The options in a text that is being written.
+///
+/// # Errors
+/// [`Error::Invalid`](crate::error::Error::Invalid) at `options`.
+#[server(prefix = "/api/fn", endpoint = "read_run_options", input = Json)]
+pub async fn read_run_options(options: String) -> Result<RunOptions> {
+    let permit = permit::<Reading>("schedule")?;
+    schedules::read_options(&options, permit.locale())
 }
 
 /// Starts a schedule at once, with the rights of the person who asks; gives the run's id.

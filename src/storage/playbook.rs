@@ -75,13 +75,16 @@ impl Item for Playbook {
 pub(super) mod server {
     use crate::{
         error::Error,
-        provisioning::server::{survey, versions},
+        provisioning::{
+            model::LastRun,
+            server::{store as runs, survey, versions},
+        },
         storage::{
             item::server::hooks::{Hooks, Preparing, Saving},
             yaml,
         },
     };
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     /// The content must be a list of plays, and the survey a list of questions; each save is a version.
     pub const HOOKS: Hooks = Hooks {
@@ -104,6 +107,13 @@ pub(super) mod server {
             Box::pin(async move {
                 versions::saved(saving.transaction, saving.proof, saving.before, saving.after).await?;
                 Ok(())
+            })
+        },
+        beside: |state, proof, records| {
+            Box::pin(async move {
+                let ids = records.iter().map(|record| record.base.id.to_string());
+                let runs = runs::last_of_playbooks(state, proof, ids).await?;
+                Ok(runs.into_iter().map(|run| (run.playbook.to_string(), json!(LastRun::of(run)))).collect())
             })
         },
         ..Hooks::NONE

@@ -1,7 +1,14 @@
 //! Data that the server rendered and that stays true while the page is open.
 
-use super::states::{Skeleton, Trouble};
-use crate::error::{Error, Result};
+use super::{
+    badge::Tone,
+    button::ActionButton,
+    states::{Notice, Skeleton, Trouble},
+};
+use crate::{
+    error::{Error, Result},
+    i18n::{t_string, use_i18n},
+};
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -44,38 +51,79 @@ impl<T: Send + Sync + 'static> Live<T> {
         Fut: Future<Output = Result<T>> + 'static,
     {
         let live = Self { value: RwSignal::new(first), trouble: RwSignal::new(None), again: RwSignal::new(0) };
-        let asking = StoredValue::new(false);
-        let stale = StoredValue::new(false);
-        Effect::new(move |seen: Option<(u64, u64)>| {
-            let now = (changes.get(), live.again.get());
-            let is_news = seen.is_some_and(|seen| seen != now);
-            if is_news && asking.get_value() {
-                // One question at a time: what changes meanwhile is asked for once more afterwards.
-                stale.set_value(true);
-            } else if is_news {
-                asking.set_value(true);
-                leptos::task::spawn_local(async move {
-                    loop {
-                        stale.try_set_value(false);
-                        let answer = fetch().await;
-                        let trouble = match answer {
-                            Ok(value) => {
-                                live.value.try_set(value);
-                                None
-                            }
-                            Err(error) => Some(error),
-                        };
-                        live.trouble.try_set(trouble);
-                        if stale.try_get_value() != Some(true) {
-                            break;
-                        }
-                    }
-                    asking.try_set_value(false);
-                });
-            }
-            now
-        });
+        let found = move |fresh| drop(live.value.try_set(fresh));
+        ask_again(fetch, changes, live.again, live.trouble, found);
         live
+    }
+}
+
+/// Asks once more whenever something may have changed or `again` counts up, and hands on what came of it.
+fn ask_again<T, F, Fut>(
+    fetch: F,
+    changes: Signal<u64>,
+    again: RwSignal<u64>,
+    trouble: RwSignal<Option<Error>>,
+    found: impl Fn(T) + Copy + 'static,
+) where
+    T: 'static,
+    F: Fn() -> Fut + Copy + 'static,
+    Fut: Future<Output = Result<T>> + 'static,
+{
+    let asking = StoredValue::new(false);
+    let stale = StoredValue::new(false);
+    Effect::new(move |seen: Option<(u64, u64)>| {
+        let now = (changes.get(), again.get());
+        let is_news = seen.is_some_and(|seen| seen != now);
+        if is_news && asking.get_value() {
+            // One question at a time: what changes meanwhile is asked for once more afterwards.
+            stale.set_value(true);
+        } else if is_news {
+            asking.set_value(true);
+            leptos::task::spawn_local(async move {
+                loop {
+                    stale.try_set_value(false);
+                    let answer = fetch().await;
+                    let failed = match answer {
+                        Ok(value) => {
+                            found(value);
+                            None
+                        }
+                        Err(error) => Some(error),
+                    };
+                    trouble.try_set(failed);
+                    if stale.try_get_value() != Some(true) {
+                        break;
+                    }
+                }
+                asking.try_set_value(false);
+            });
+        }
+        now
+    });
+}
+
+/// Says why what is shown may be out of date, with a way to ask again; nothing while it is current.
+///
+/// That it is not there any more is for the page itself to say.
+#[component]
+pub fn Outdated<T: Send + Sync + 'static>(
+    /// What is shown.
+    live: Live<T>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    move || {
+        live.trouble.get().filter(|error| !matches!(error, Error::NotFound { .. })).map(|error| {
+            view! {
+                <Notice tone=Tone::Warn>
+                    <p>{move || error.message(i18n.get_locale())}</p>
+                    <ActionButton
+                        label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                        icon=icondata_lu::LuRotateCw
+                        on_press=Callback::new(move |()| live.again())
+                    />
+                </Notice>
+            }
+        })
     }
 }
 
@@ -142,19 +190,60 @@ where
                 Suspend::new(async move {
                     match first.await {
                         Ok(value) => view(Live::follow(value, fetch, changes)).into_any(),
-                        Err(error) => match trouble.and_then(|trouble| trouble(&error)) {
-                            Some(view) => view,
-                            None => {
-                                view! {
-                                    {head.run()}
-                                    <Trouble error=Signal::derive(move || error.clone()) retry=Callback::new(move |()| first.refetch()) />
-                                }
-                                    .into_any()
-                            }
-                        },
+                        Err(error) => until_found(error, fetch, changes, head, trouble, view),
                     }
                 })
             }}
         </Suspense>
     }
+}
+
+/// The trouble of a first answer, until a later one is good: asked for by the person, or because something
+/// has changed, which includes that the server is back.
+fn until_found<T, F, Fut, V, IV>(
+    error: Error,
+    fetch: F,
+    changes: Signal<u64>,
+    head: ViewFn,
+    own: Option<fn(&Error) -> Option<AnyView>>,
+    view: V,
+) -> AnyView
+where
+    T: Send + Sync + 'static,
+    F: Fn() -> Fut + Copy + Send + Sync + 'static,
+    Fut: Future<Output = Result<T>> + Send + 'static,
+    V: Fn(Live<T>) -> IV + Send + Sync + 'static,
+    IV: IntoView + 'static,
+{
+    let trouble = RwSignal::new(Some(error.clone()));
+    let again = RwSignal::new(0);
+    let value = RwSignal::new(None::<RwSignal<T>>);
+    // What was found lives as long as its page.
+    let owner = StoredValue::new(Owner::current());
+    ask_again(fetch, changes, again, trouble, move |fresh| match value.try_get_untracked() {
+        Some(Some(value)) => drop(value.try_set(fresh)),
+        Some(None) => {
+            let keep = || value.set(Some(RwSignal::new(fresh)));
+            match owner.get_value() {
+                Some(owner) => owner.with(keep),
+                None => keep(),
+            }
+        }
+        None => {}
+    });
+    let is_found = Memo::new(move |_| value.with(Option::is_some));
+    let last = Memo::new(move |before: Option<&Error>| {
+        trouble.get().or_else(|| before.cloned()).unwrap_or_else(|| error.clone())
+    });
+    (move || match is_found.get().then(|| value.get_untracked()).flatten() {
+        Some(value) => view(Live { value, trouble, again }).into_any(),
+        None => match own.and_then(|own| last.with_untracked(own)) {
+            Some(view) => view,
+            None => {
+                let retry = Callback::new(move |()| again.update(|count| *count += 1));
+                view! { {head.run()} <Trouble error=last retry /> }.into_any()
+            }
+        },
+    })
+    .into_any()
 }

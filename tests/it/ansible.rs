@@ -2,6 +2,8 @@
 
 use crate::support::{Database, TestApp};
 use muelle::{
+    error::Error,
+    i18n::Locale,
     id::Id,
     jobs::model::Job,
     provisioning::{
@@ -116,7 +118,7 @@ struct Watched {
 impl Watched {
     async fn start(app: &TestApp, order: Order) -> Self {
         let id = Id::new();
-        let workspace = Workspace::start(&app.state, id, order).await.expect("the run starts");
+        let workspace = Workspace::start(&app.state, Locale::en, id, order).await.expect("the run starts");
         Self { workspace, id, events: Vec::new(), offset: 0 }
     }
 
@@ -194,7 +196,7 @@ impl Watched {
 
 /// Waits until nothing of a run is left.
 async fn nothing_left(run: &Watched, since: Instant) {
-    while !run.processes().is_empty() {
+    while !run.processes().is_empty() || run.workspace.is_alive() {
         let left: Vec<_> = run.processes().into_iter().filter_map(processes::read).collect();
         assert!(since.elapsed() < END, "still there: {left:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -428,8 +430,8 @@ async fn prepared(app: &TestApp, order: &Order) -> (PathBuf, Zeroizing<Vec<u8>>)
     let id = Id::<Job>::new().to_string();
     let folder = app.state.config.data.dir.join(format!("supervised-{id}"));
     std::fs::create_dir(&folder).expect("made");
-    let tools = app.state.ansible.tools().await.expect("Ansible is there (MUELLE_TEST_ANSIBLE)");
-    let isolation = app.state.ansible.isolation().await.expect("namespaces are there");
+    let tools = app.state.ansible.tools(Locale::en).await.expect("Ansible is there (MUELLE_TEST_ANSIBLE)");
+    let isolation = app.state.ansible.isolation(Locale::en).await.expect("namespaces are there");
     let place = Place::of(isolation, &folder, &id, tools.folders.clone());
     let errand = Errand::of(&id, order, &place, &tools).to_bytes().expect("it can be written");
     (folder, errand)
@@ -667,12 +669,13 @@ async fn a_question_is_answered_apart_from_the_server() {
         limit: Duration::from_secs(30),
     };
 
-    let good = sandbox::ask(&app.state, check("- hosts: all\n  tasks:\n    - ansible.builtin.ping:\n")).await;
-    let bad = sandbox::ask(&app.state, check("- hosts: all\n  tasks:\n    - no.such.module:\n")).await;
+    let good =
+        sandbox::ask(&app.state, Locale::en, check("- hosts: all\n  tasks:\n    - ansible.builtin.ping:\n")).await;
+    let bad = sandbox::ask(&app.state, Locale::en, check("- hosts: all\n  tasks:\n    - no.such.module:\n")).await;
     let mut slow = check("- hosts: \"{{ lookup('pipe', 'sleep 600') }}\"\n");
     (slow.arguments, slow.limit) = (vec!["site.yml".to_owned()], Duration::from_secs(4));
     let began = Instant::now();
-    let slow = sandbox::ask(&app.state, slow).await.expect("it is asked");
+    let slow = sandbox::ask(&app.state, Locale::en, slow).await.expect("it is asked");
 
     assert_eq!(good.expect("it is asked").code, Some(0));
     let bad = bad.expect("it is asked");
@@ -681,4 +684,177 @@ async fn a_question_is_answered_apart_from_the_server() {
     assert!(began.elapsed() < END);
     let left = std::fs::read_dir(app.state.config.data.dir.join("runs")).expect("it is there").count();
     assert_eq!(left, 0, "a question leaves no folder");
+}
+
+/// The user that runs Ansible where namespaces cannot be had: there is one of that name on every machine.
+const USER: &str = "nobody";
+
+/// A whole server whose runs work as [`USER`], with Ansible in this folder.
+fn with_user(ansible: &Path) -> String {
+    format!(
+        "provisioning.namespaces = false\nprovisioning.user = {USER:?}\nprovisioning.ansible = {:?}\n",
+        ansible.join("bin")
+    )
+}
+
+/// Ansible as the distribution installs it: where every user can run it, with a Python of the system.
+fn ansible_for_everybody() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let bin = PathBuf::from(std::env::var("MUELLE_TEST_ANSIBLE").expect("MUELLE_TEST_ANSIBLE names Ansible's folder"));
+    let ask = |python: &Path, what: &str| {
+        let asked = Command::new(python).args(["-c", what]).output().expect("Python runs");
+        String::from_utf8_lossy(&asked.stdout).trim().to_owned()
+    };
+    let version = "import sys; print(sys.version_info[:2])";
+    let (own, system) = (bin.join("python3"), Path::new("/usr/bin/python3"));
+    assert_eq!(ask(&own, version), ask(system, version), "Ansible must be that of the system's Python");
+    let packages = ask(&own, "import ansible, os; print(os.path.dirname(os.path.dirname(ansible.__file__)))");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let all = |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("opened");
+    all(folder.path());
+    let copied = Command::new("cp").arg("-r").arg(packages).arg(folder.path().join("packages")).status();
+    assert!(copied.expect("cp runs").success());
+    let program = folder.path().join("bin/ansible-playbook");
+    std::fs::create_dir(folder.path().join("bin")).expect("made");
+    let text = format!(
+        "#!/usr/bin/python3\nimport sys\nsys.path.insert(0, {:?})\nfrom ansible.cli.playbook import main\n\
+         sys.exit(main())\n",
+        folder.path().join("packages")
+    );
+    std::fs::write(&program, text).expect("written");
+    all(&program);
+    folder
+}
+
+/// What `ssh-add -l` says to a user of this number about the agent at a socket.
+fn listed(socket: &Path, user: u32) -> (bool, String) {
+    use std::os::unix::process::CommandExt as _;
+
+    let output = Command::new("ssh-add")
+        .arg("-l")
+        .uid(user)
+        .gid(user)
+        .current_dir("/")
+        .env("SSH_AUTH_SOCK", socket)
+        .output()
+        .expect("ssh-add is installed");
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_as_a_user_of_its_own_signs_in_and_finds_nothing_of_the_server() {
+    let ansible = ansible_for_everybody();
+    let app = TestApp::start_with(Database::Sqlite, &with_user(ansible.path())).await;
+    if !rustix::process::geteuid().is_root() {
+        // Only root can run a program as somebody else; whoever is not root is told what to do.
+        let refused = app.state.ansible.isolation(Locale::en).await;
+        assert!(matches!(&refused, Err(Error::Unavailable { message, .. }) if message.contains("bubblewrap")));
+        return;
+    }
+    let (user, group) = sandbox::user_named(USER).expect("the user is there");
+    let canary = Id::<Job>::new().to_string();
+    let (head, tail) = canary.split_at(8);
+    let data = app.state.config.data.dir.clone();
+    std::fs::write(data.join("canary"), &canary).expect("written");
+    let mut neighbour = Command::new("sleep").arg("600").env("CANARY", &canary).spawn().expect("a neighbour starts");
+    let mut order = remote(&format!(
+        "- hosts: a
+  become: true
+  tasks:
+    - name: who
+      ansible.builtin.command: whoami
+      changed_when: false
+    - name: look around
+      ansible.builtin.shell: |
+        word={head}; word=\"$word{tail}\"
+        id -u; id -g; id -G
+        cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c \"$word\"
+        cat {data}/* {data}/runs/*/* 2>/dev/null | wc -c
+        find {data} -mindepth 1 2>/dev/null | wc -l
+        echo looked
+      delegate_to: localhost
+      become: false
+      changed_when: false
+    - name: length
+      ansible.builtin.debug: {{msg: \"{{{{ own | length }}}}\"}}
+    - name: stays
+      ansible.builtin.command: sleep 600
+",
+        data = data.display(),
+    ));
+    order.inventory["all"]["hosts"]["localhost"] =
+        json!({ "ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3" });
+    order.inventory["all"]["hosts"]["a"]["ansible_user"] = json!("deploy");
+    order.secrets = vec![
+        ("own".to_owned(), Zeroizing::new("a-word-of-its-own".to_owned())),
+        ("ansible_become_password".to_owned(), Zeroizing::new("anchor-chain-42".to_owned())),
+    ];
+
+    let mut run = Watched::start(&app, order).await;
+    run.until(|event| matches!(event, RunEvent::HostStart { task: 3, .. })).await;
+    let id = run.id.to_string();
+    let inside = std::env::temp_dir().join(format!("muelle-{}", &id[id.len() - 12..]));
+    let socket = inside.join("agent");
+    let (by_user, by_root, by_another) = (listed(&socket, user), listed(&socket, 0), listed(&socket, user - 1));
+    let owners: Vec<_> = [&inside, &socket]
+        .map(|path| {
+            use std::os::unix::fs::MetadataExt as _;
+            let found = std::fs::symlink_metadata(path).expect("it is there");
+            (found.uid(), found.gid(), found.mode() & 0o777)
+        })
+        .to_vec();
+    let began = Instant::now();
+    run.workspace.cancel().await.expect("asked");
+    let (exit, _) = run.end().await;
+    nothing_left(&run, began).await;
+    drop(neighbour.kill());
+    drop(neighbour.wait());
+
+    let console = run.console().await;
+    assert_eq!((exit.ended, exit.isolation.as_str()), (Some(Ended::Cancelled), "user"), "{console}");
+    assert!(by_user.0 && by_user.1.contains("ED25519"), "{by_user:?}");
+    assert!(by_root.0, "the supervisor loads the keys");
+    assert!(!by_another.0 && by_another.1.is_empty(), "nobody else reaches the agent: {by_another:?}");
+    assert_eq!(owners, [(user, group, 0o700), (user, group, 0o600)]);
+    let said = |task: &str| {
+        let number = run.tree().tasks.iter().position(|node| node.name == task).expect("the task began");
+        let of_task = |written: &&Written| matches!(written.numbered.event, RunEvent::Result { task, .. } if task as usize == number);
+        run.events.iter().find(of_task).and_then(|written| written.result.clone()).expect("it has a result")
+    };
+    assert_eq!(said("who")["stdout"], "root");
+    assert_eq!(said("look around")["stdout"], format!("{user}\n{group}\n{group}\n0\n0\n0\nlooked"));
+    assert_eq!(said("length")["msg"], 17);
+    assert!(!inside.exists());
+
+    // What that user may not enter, it is said.
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(ansible.path(), std::fs::Permissions::from_mode(0o700)).expect("closed");
+    }
+    let app = TestApp::start_with(Database::Sqlite, &with_user(ansible.path())).await;
+    let refused = Workspace::start(&app.state, Locale::es, Id::new(), remote("- hosts: a\n")).await;
+    assert!(
+        matches!(&refused, Err(Error::Unavailable { message, .. })
+            if message.contains("El usuario nobody") && message.contains("ansible-playbook")),
+        "{:?}",
+        refused.err()
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_apart_is_refused_unless_that_is_allowed() {
+    for (more, allowed) in [("provisioning.namespaces = false", false), (UNISOLATED, true)] {
+        let app = TestApp::start_with(Database::Sqlite, more).await;
+
+        let isolation = app.state.ansible.isolation(Locale::en).await;
+
+        match isolation {
+            Ok(isolation) => assert!(allowed && isolation == sandbox::Isolation::None),
+            Err(Error::Unavailable { message, .. }) => {
+                assert!(!allowed && message.contains("bubblewrap") && message.contains("provisioning.user"));
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
 }

@@ -56,6 +56,13 @@ async fn work(run: Arc<Run>) -> Result<Value> {
             }
             Ok(json!({ "count": count }))
         }
+        "test.written" => {
+            for number in 1..=400 {
+                run.line(Voice::Out, &format!("{number}: {}", "x".repeat(10_000))).await;
+            }
+            run.written().await;
+            Ok(json!(store::last_sequence(run.state(), &SYSTEM, run.id).await?))
+        }
         "test.output" => {
             run.secret("hunter22\nsecond-secret");
             run.line(Voice::Out, "the password is hunter22\r\nand second-secret\0").await;
@@ -441,6 +448,23 @@ async fn a_hundred_thousand_lines_reach_a_viewer_who_is_cut_off_fifty_times() {
         assert_eq!(cuts, 50);
         assert!(seen.iter().copied().eq(1..=COUNT), "{} lines, complete and in order", seen.len());
         assert_eq!(ended(&app, id).await.state, JobState::Succeeded);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn work_can_wait_until_all_it_said_is_kept_and_long_lines_are_read_in_small_parts() {
+    on_both(async |app| {
+        add_workers(&app.state);
+        let _runner = server::start(&app.state);
+
+        let id = enqueue(&app, "test.written", json!({})).await;
+
+        assert_eq!(ended(&app, id).await.outcome, Some(json!(400)));
+        let first = lines(&app, id).await;
+        assert_eq!(first.len(), 26, "as many as 256 KiB hold");
+        let next = store::lines(&app.state, &SYSTEM, id, 26, 1000).await.expect("the lines can be read");
+        assert_eq!(next.first().map(|line| line.sequence), Some(27));
     })
     .await;
 }

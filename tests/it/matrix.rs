@@ -204,6 +204,7 @@ const FUNCTIONS: &[(&str, Who, &str)] = &[
     ("playbook_questions", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
     ("playbook_tags", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
     ("playbook_versions", Who::OfAcme(200), r#"{"id": "{playbook}"}"#),
+    ("read_run_options", Who::All(200), r#"{"options": "check: true"}"#),
     ("read_survey", Who::All(200), r#"{"survey": ""}"#),
     ("remove_playbook_files", Who::Workers(404), r#"{"id": "{playbook}", "paths": ["x"]}"#),
     ("restore_playbook", Who::OperatorsOfAcme(200), r#"{"id": "{playbook}", "number": 1}"#),

@@ -1,191 +1,37 @@
 //! Stories of playbooks run on real hosts: checked, queued, followed, and true after whatever happens to the server.
 
-use crate::support::{
-    ADMIN, Answer, Client, Database, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, kind, on_both,
+use crate::{
+    stage::{
+        PATIENCE, RUNS, SLEEP, Stage, console, ended, expire_leases, is_in_files, job, run, started, stream, tree,
+        until_busy,
+    },
+    support::{ADMIN, Client, Database, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, kind, on_both},
 };
 use muelle::{
-    authentication::server::{Operating, Reading},
+    authentication::server::{Actor, Context, Operating, Reading, context::Parts},
     error::Error,
+    i18n::Locale,
     id::Id,
     jobs::{
         model::{Job, JobState},
         server::{self as jobs, NewJob, Worker},
     },
-    platform::{
-        db::{Db, sql},
-        state::State,
-    },
+    platform::{db::sql, state::State},
     provisioning::{
-        machines::KeyOwner,
-        model::{Run, RunQuery, RunRequest, RunState, TaskState, Tree},
-        server::{host_keys, launch, store, sweep},
+        model::{RunQuery, RunRequest, RunState},
+        server::{launch, store, sweep},
     },
-    storage::Machine,
 };
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::time::{Instant, sleep};
-
-/// How long a run may take on a machine that is busy with others.
-const PATIENCE: Duration = Duration::from_secs(90);
+use tokio::time::Instant;
 
 /// What stands in every test that looks for a secret.
 const CANARY: &str = "canary-4f1c-in-the-cabin";
-
-const RUNS: &str = "/api/v1/provisioning/runs";
-
-/// A server with the real hosts as machines of Acme, in the group `web`, their keys trusted, and a key to sign in with.
-struct Stage {
-    app: TestApp,
-    machines: Vec<String>,
-    group: String,
-    key: String,
-}
-
-impl Stage {
-    async fn set(app: TestApp) -> Self {
-        let addresses = std::env::var("MUELLE_TEST_HOSTS")
-            .expect("MUELLE_TEST_HOSTS must name hosts with SSH (scripts/services starts some)");
-        let path = std::env::var("MUELLE_TEST_HOST_KEY").expect("MUELLE_TEST_HOST_KEY must name a private key");
-        let secret = std::fs::read_to_string(path).expect("the key can be read");
-        let mut machines = Vec::new();
-        for (number, address) in addresses.split(',').take(2).enumerate() {
-            let name = format!("web-{}", number + 1);
-            let input = json!({ "name": name, "type": "remote", "ipv4": address, "ssh_user": "root" });
-            let machine = app.make(REGULAR, kind("machine"), input).await.base.id;
-            let owner = KeyOwner::Machine(machine.cast::<Machine>());
-            let permit = app.context(REGULAR).permit::<Operating>("machine").expect("a regular user may");
-            let limit = Instant::now() + PATIENCE;
-            let shown = loop {
-                match host_keys::scan(&permit, owner, None).await {
-                    Ok(shown) => break shown,
-                    // A host that is busy with other stories may not answer in time.
-                    Err(error) => assert!(Instant::now() < limit, "the host shows no key: {error:?}"),
-                }
-            };
-            host_keys::decide(&permit, owner, shown.items[0].id, true).await.expect("it can be trusted");
-            machines.push(machine.to_string());
-        }
-        let group = app.make(REGULAR, kind("host"), json!({ "name": "web", "machines": machines })).await;
-        let key = json!({ "name": "deploy key", "type": "ssh_key", "secret": secret });
-        let key = app.make(REGULAR, kind("credential"), key).await.base.id.to_string();
-        Self { group: group.base.id.to_string(), app, machines, key }
-    }
-
-    async fn playbook(&self, name: &str, content: &str) -> String {
-        let input = json!({ "name": name, "content": content });
-        self.app.make(REGULAR, kind("playbook"), input).await.base.id.to_string()
-    }
-
-    /// A request for all hosts.
-    fn request(&self, playbook: &str, mut options: Value) -> Value {
-        options["credentials"] = json!([self.key]);
-        json!({ "playbook": playbook, "hosts": [self.group], "options": options })
-    }
-
-    async fn start(&self, playbook: &str, options: Value) -> Id<Job> {
-        let client = self.app.client(REGULAR).await;
-        started(&client.post(RUNS, &self.request(playbook, options)).await.expect(202))
-    }
-}
-
-fn started(answer: &Answer) -> Id<Job> {
-    answer.json()["job"]["id"].as_str().expect("the job is named").parse().expect("it is an id")
-}
-
-async fn run(app: &TestApp, id: Id<Job>) -> Run {
-    store::run(&app.state, &SYSTEM, id).await.expect("the run is there")
-}
-
-/// Waits until the run is as wished.
-async fn until(app: &TestApp, id: Id<Job>, wished: impl Fn(&Run) -> bool) -> Run {
-    let limit = Instant::now() + PATIENCE;
-    loop {
-        let run = run(app, id).await;
-        if wished(&run) {
-            return run;
-        }
-        assert!(Instant::now() < limit, "the run stays {run:?}\n{}", console(app, id).await);
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn ended(app: &TestApp, id: Id<Job>) -> Run {
-    until(app, id, |run| run.state.is_finished()).await
-}
-
-async fn tree(app: &TestApp, id: Id<Job>) -> Tree {
-    store::view(&app.state, &SYSTEM, id).await.expect("the run is there").tree
-}
-
-/// Waits until a task of that name is under way on a host.
-async fn until_busy(app: &TestApp, id: Id<Job>, task: &str) {
-    let limit = Instant::now() + PATIENCE;
-    loop {
-        let tree = tree(app, id).await;
-        let is_busy = |task: &muelle::provisioning::model::TaskNode| {
-            task.cells.values().any(|cell| cell.state == TaskState::Running)
-        };
-        if tree.tasks.iter().any(|node| node.name == task && is_busy(node)) {
-            return;
-        }
-        let run = run(app, id).await;
-        assert!(!run.state.is_finished(), "it ended: {run:?}\n{}", console(app, id).await);
-        assert!(Instant::now() < limit, "{task} does not begin");
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn job(app: &TestApp, id: Id<Job>) -> Job {
-    let limit = Instant::now() + PATIENCE;
-    loop {
-        let job = jobs::store::job(&app.state, &SYSTEM, id).await.expect("the job is there");
-        // The run is told to have ended a moment before its job is.
-        if job.state.is_finished() {
-            return job;
-        }
-        assert!(Instant::now() < limit, "the job stays {job:?}");
-        sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// What the console said.
-async fn console(app: &TestApp, id: Id<Job>) -> String {
-    let lines = jobs::store::lines(&app.state, &SYSTEM, id, 0, 1000).await.expect("the lines can be read");
-    lines.into_iter().map(|line| line.text + "\n").collect()
-}
-
-/// Everything that a stream of a run says from a cursor on, as `(event, id, data)`.
-async fn stream(app: &TestApp, client: &Client, id: Id<Job>, cursor: i64) -> Vec<(String, String, Value)> {
-    let request = reqwest::Client::new()
-        .get(app.url(&format!("{RUNS}/{id}/events")))
-        .bearer_auth(client.token().expect("they are signed in"))
-        .header("accept", "text/event-stream")
-        .header("last-event-id", cursor.to_string());
-    let answer = tokio::time::timeout(PATIENCE, async { request.send().await?.text().await });
-    let text = answer.await.expect("the stream ends").expect("the stream can be read");
-    let field = |frame: &str, name: &str| {
-        frame.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().to_owned()
-    };
-    let frames = text.split("\n\n").filter(|frame| frame.contains("event: "));
-    frames
-        .map(|frame| {
-            let data = serde_json::from_str(&field(frame, "data")).expect("events hold JSON");
-            (field(frame, "event"), field(frame, "id"), data)
-        })
-        .collect()
-}
 
 /// The sequences of the events in a stream.
 fn sequences(pieces: &[(String, String, Value)]) -> Vec<i64> {
     let batches = pieces.iter().filter(|(name, ..)| name == "events").filter_map(|(_, _, data)| data.as_array());
     batches.flatten().filter_map(|event| event["sequence"].as_i64()).collect()
-}
-
-/// Lets the leases of all running jobs run out, as if their time had passed.
-async fn expire_leases(app: &TestApp) {
-    let statement = sql("update jobs set lease_until = 1 where state = 'running'");
-    app.state.db.execute(&SYSTEM, statement).await.expect("it is written");
 }
 
 const WRITE: &str = "
@@ -202,14 +48,6 @@ const WRITE: &str = "
       check_mode: false
       failed_when: false
       tags: look
-";
-
-const SLEEP: &str = "
-- hosts: web
-  gather_facts: false
-  tasks:
-    - name: wait for the tide
-      command: sleep {{ seconds }}
 ";
 
 #[tokio::test]
@@ -558,22 +396,30 @@ async fn a_secret_answer_stands_nowhere_and_is_asked_again() {
     assert_eq!(again.problem_fields(), ["options.variables.token"], "{}", again.text);
 }
 
-/// Whether a text stands in a file of the server after everything written has reached the database.
-async fn is_in_files(app: &TestApp, text: &str) -> bool {
-    fn walk(folder: &std::path::Path, text: &str) -> bool {
-        let Ok(entries) = std::fs::read_dir(folder) else { return false };
-        entries.flatten().any(|entry| {
-            let path = entry.path();
-            if path.is_dir() {
-                return walk(&path, text);
-            }
-            std::fs::read(&path).is_ok_and(|content| String::from_utf8_lossy(&content).contains(text))
-        })
-    }
-    let Db::Sqlite { writer, .. } = &app.state.db else { panic!("the story is one of files") };
-    let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("pragma wal_checkpoint(full)");
-    checkpoint.fetch_one(writer).await.expect("it answers");
-    walk(&app.state.config.data.dir, text)
+#[tokio::test]
+async fn what_was_sealed_for_one_run_does_not_open_for_another() {
+    on_both(async |app| {
+        let stage = Stage::of(app, 1).await;
+        let app = &stage.app;
+        let content = "- hosts: web\n  gather_facts: false\n  tasks:\n    - debug: {msg: '{{ token | length }}'}\n";
+        let survey = "- {variable: token, question: The token, answer: secret, required: true}\n";
+        let playbook = stage.playbook_with("tell", content, json!({ "survey": survey })).await;
+        let one = stage.start(&playbook, json!({"variables": {"token": CANARY}})).await;
+        let two = stage.start(&playbook, json!({"variables": {"token": "another"}})).await;
+        let copy = sql("update jobs set operation = (select operation from jobs where id = $1) where id = $2")
+            .bind(one.to_string())
+            .bind(two.to_string());
+        app.state.db.execute(&SYSTEM, copy).await.expect("it is copied");
+
+        let _runner = jobs::start(&app.state);
+        let (own, foreign) = (ended(app, one).await, ended(app, two).await);
+
+        assert_eq!(own.state, RunState::Succeeded, "{}", console(app, one).await);
+        assert_eq!(foreign.state, RunState::Failed);
+        let reason = foreign.reason.expect("there is one");
+        assert_eq!(reason, "The answers to secret questions cannot be opened any more. Run it again and answer them.");
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -695,15 +541,16 @@ async fn ansible_that_is_missing_is_told_with_how_to_get_it() {
     let machine = json!({"name": "web-1", "type": "remote", "ipv4": "10.0.0.1"});
     let machine = app.make(REGULAR, kind("machine"), machine).await.base.id;
     let playbook = app.make(REGULAR, kind("playbook"), json!({"name": "p", "content": "- hosts: all\n"})).await.base.id;
-    let context = muelle::authentication::server::Context::new(muelle::authentication::server::context::Parts {
-        actor: muelle::authentication::server::Actor::Person(app.session(REGULAR)),
-        locale: muelle::i18n::Locale::en,
-        request: "000000000000".to_owned(),
-        address: None,
-        agent: "test".to_owned(),
-        state: state.clone(),
-    });
-    let permit = context.permit::<Operating>("run").expect("a regular user may");
+    let context = |locale| {
+        Context::new(Parts {
+            actor: Actor::Person(app.session(REGULAR)),
+            locale,
+            request: "000000000000".to_owned(),
+            address: None,
+            agent: "test".to_owned(),
+            state: state.clone(),
+        })
+    };
     let request = RunRequest {
         playbook: playbook.cast(),
         hosts: Vec::new(),
@@ -711,12 +558,20 @@ async fn ansible_that_is_missing_is_told_with_how_to_get_it() {
         options: muelle::provisioning::model::RunOptions::default(),
     };
 
-    let refused = launch::start(&permit, request, None).await;
-
+    for (locale, words) in [(Locale::en, "Ansible is not there"), (Locale::es, "Ansible no está")] {
+        let context = context(locale);
+        let permit = context.permit::<Operating>("run").expect("a regular user may");
+        let refused = [
+            launch::start(&permit, request.clone(), None).await.map(drop),
+            state.ansible.tools(locale).await.map(drop),
+        ];
+        for refused in refused {
+            assert!(
+                matches!(refused, Err(Error::Unavailable { ref service, ref message })
+                if service == "ansible" && message.starts_with(words) && message.contains("apt-get install")),
+                "{refused:?}"
+            );
+        }
+    }
     state.stopping.cancel();
-    assert!(
-        matches!(refused, Err(Error::Unavailable { ref service, ref message })
-        if service == "ansible" && message.contains("apt-get install")),
-        "{refused:?}"
-    );
 }

@@ -118,11 +118,11 @@ impl TestApp {
         // Tests ask more in a minute than people do.
         let calls = if more.contains("calls_per_minute") { "" } else { "server.calls_per_minute = 0\n" };
         // Runs are supervised by the binary that was built with the tests, not by the tests themselves.
-        let ansible = std::env::var("MUELLE_TEST_ANSIBLE").unwrap_or_default();
-        let provisioning = format!(
-            "provisioning.supervisor = {:?}\nprovisioning.ansible = {ansible:?}\n",
-            env!("CARGO_BIN_EXE_muelle"),
-        );
+        let mut provisioning = format!("provisioning.supervisor = {:?}\n", env!("CARGO_BIN_EXE_muelle"));
+        if !more.contains("provisioning.ansible") {
+            let ansible = std::env::var("MUELLE_TEST_ANSIBLE").unwrap_or_default();
+            provisioning.push_str(&format!("provisioning.ansible = {ansible:?}\n"));
+        }
         let text = format!(
             "server.address = \"{address}\"\ndata.dir = {:?}\ndatabase.url = {url:?}\ndatabase.connections = 4\n\
              {calls}{provisioning}{more}",

@@ -12,7 +12,7 @@ use crate::{
         LogQuery, MountSpec, NetworkSpec, ObjectResult, PortSpec,
     },
     error::{Error, Problem, Result},
-    events::server::sse::{Place, revoked},
+    events::server::sse::{self, Place, revoked},
     i18n::{Locale, td_string},
     platform::errors,
     time::Timestamp,
@@ -483,7 +483,7 @@ async fn show_logs(
         let follow = flag(&pairs, "follow", locale)?.unwrap_or(false);
         let download = flag(&pairs, "download", locale)?.unwrap_or(false);
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        let wants_events = follow && text("accept").is_some_and(|accept| accept.contains("text/event-stream"));
+        let wants_events = follow && sse::is_wanted(&headers);
         let place = text("last-event-id").and_then(logs::Place::parse).filter(|_| wants_events);
         let held = Place::take(&context)?;
         let log = logs::open(&permit, &engine, &id, &query, follow, place.clone()).await?;

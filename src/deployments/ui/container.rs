@@ -18,8 +18,8 @@ use crate::{
     events::{client::use_changes, model::Topic},
     i18n::{t, t_string, use_i18n},
     ui::{
-        ActionButton, Ago, ButtonLook, CopyButton, DocumentTitle, Icon, Live, LiveView, Menu, Notice, PageHead, Panel,
-        Tone, ansi, answer_with, use_address,
+        ActionButton, Ago, ButtonLook, CopyButton, DocumentTitle, Icon, Live, LiveView, Menu, Notice, Outdated,
+        PageHead, Panel, Tone, ansi, answer_with, use_address,
     },
 };
 use icondata_lu as lu;
@@ -114,16 +114,7 @@ fn Detail(live: Live<ContainerDetail>, engine: StoredValue<String>) -> impl Into
                 <p>{t!(i18n, deployments.detail.removed)} " " <a class="link" href="/containers">{t!(i18n, deployments.detail.to_list)}</a></p>
             </Notice>
         })}
-        {move || live.trouble().get().filter(|_| !is_gone.get()).map(|error| view! {
-            <Notice tone=Tone::Warn>
-                <p>{error.message(i18n.get_locale())}</p>
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
-                    icon=lu::LuRotateCw
-                    on_press=Callback::new(move |()| live.again())
-                />
-            </Notice>
-        })}
+        <Outdated live />
         <PageHead
             title=name
             line=ViewFn::from(move || view! {

@@ -2,15 +2,12 @@
 //! engine, and the search runs there over the whole of it.
 
 use crate::{
-    deployments::{
-        api::search_log,
-        model::{LogQuery, LogSearch},
-    },
-    error::Error,
+    deployments::{api::search_log, model::LogQuery},
+    error::Result,
     i18n::{t_string, use_i18n},
     ui::{
-        ActionButton, Address, Badge, ButtonLook, ChoiceChip, LinkButton, LogBuffer, LogView, Tone, address::escaped,
-        ansi, use_address,
+        Address, Badge, ChoiceChip, LogBuffer, LogFound, LogMatch, LogSearch, LogTools, LogView, Tone,
+        address::escaped, use_address, use_log_look,
     },
 };
 use icondata_lu as lu;
@@ -92,9 +89,7 @@ pub(super) fn Logs(
     browser::follow(path, choice, alive, buffer, link);
     #[cfg(not(feature = "hydrate"))]
     let _ = alive;
-    let wrap = RwSignal::new(true);
-    let times = address.get("times");
-    let shows_times = Memo::new(move |_| times.get() == "on");
+    let look = use_log_look();
     let set = move |key: &'static str| Callback::new(move |value: String| address.set(&[(key, &value)]));
     let marked = RwSignal::new(None::<String>);
     let streams = Signal::derive(move || {
@@ -155,38 +150,23 @@ pub(super) fn Logs(
                 </select>
             </label>
             <LinkBadge link />
-            <div class="filters__end">
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, deployments.logs.times).to_owned())
-                    icon=lu::LuClock
-                    look=ButtonLook::Quiet
-                    pressed=shows_times
-                    on_press=Callback::new(move |()| {
-                        address.set(&[("times", if shows_times.get_untracked() { "" } else { "on" })]);
-                    })
-                />
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, deployments.logs.wrap).to_owned())
-                    icon=lu::LuWrapText
-                    look=ButtonLook::Quiet
-                    pressed=wrap
-                    on_press=Callback::new(move |()| wrap.update(|wrap| *wrap = !*wrap))
-                />
-                <LinkButton
-                    href=Signal::derive(move || format!("{}?download=true&{}", path(), choice.get().query()))
-                    label=Signal::derive(move || t_string!(i18n, deployments.logs.download).to_owned())
-                    icon=lu::LuDownload
-                    look=ButtonLook::Quiet
-                    download=true
-                />
-            </div>
+            <LogTools
+                look
+                download=Signal::derive(move || format!("{}?download=true&{}", path(), choice.get().query()))
+            />
         </div>
-        <Search engine id choice marked />
+        <LogSearch
+            label=Signal::derive(move || t_string!(i18n, deployments.logs.search).to_owned())
+            search=move |words| {
+                search(engine.get_value(), id.get_value(), words, choice.with_untracked(Choice::for_search))
+            }
+            marked
+        />
         <LogView
             buffer
             label=Signal::derive(move || t_string!(i18n, deployments.containers.act.logs_name, name = name.get()))
-            wrap
-            times=shows_times
+            wrap=look.wrap
+            times=look.times
             marked
             empty
         />
@@ -218,131 +198,20 @@ fn LinkBadge(link: RwSignal<Link>) -> impl IntoView {
     }
 }
 
-/// Searches the whole log where it is, and steps through what was found.
-#[component]
-fn Search(
-    engine: StoredValue<String>,
-    id: StoredValue<String>,
-    choice: Memo<Choice>,
-    marked: RwSignal<Option<String>>,
-) -> impl IntoView {
-    let i18n = use_i18n();
-    let needle = RwSignal::new(String::new());
-    let found = RwSignal::new(None::<Result<LogSearch, Error>>);
-    let place = RwSignal::new(0_usize);
-    let busy = RwSignal::new(false);
-    let show = move |to: usize| {
-        place.set(to);
-        let at = found.with_untracked(|found| match found {
-            Some(Ok(found)) => found.matches.get(to).and_then(|(_, line)| line.at.clone()),
-            Some(Err(_)) | None => None,
-        });
-        marked.set(at);
-    };
-    let clear = move || {
-        found.set(None);
-        marked.set(None);
-    };
-    let search = move || {
-        let words = needle.get_untracked();
-        if words.trim().is_empty() {
-            clear();
-            return;
-        }
-        busy.set(true);
-        leptos::task::spawn_local(async move {
-            let query = choice.with_untracked(Choice::for_search);
-            let answer = search_log(engine.get_value(), id.get_value(), words, query).await;
-            busy.try_set(false);
-            let last = answer.as_ref().map_or(0, |found| found.matches.len().saturating_sub(1));
-            if found.try_set(Some(answer)).is_none() {
-                // People look for what happened last.
-                show(last);
-            }
-        });
-    };
-    let count = Memo::new(move |_| {
-        found.with(|found| found.as_ref().and_then(|it| it.as_ref().ok()).map_or(0, |it| it.matches.len()))
-    });
-    let nothing =
-        Signal::derive(move || (count.get() == 0).then(|| t_string!(i18n, deployments.logs.search.none).to_owned()));
-    view! {
-        <form
-            class="log-search"
-            role="search"
-            on:submit=move |event| {
-                event.prevent_default();
-                search();
-            }
-        >
-            <input
-                class="input"
-                type="search"
-                autocomplete="off"
-                aria-label=move || t_string!(i18n, deployments.logs.search.label)
-                placeholder=move || t_string!(i18n, deployments.logs.search.label)
-                prop:value=move || needle.get()
-                on:input=move |event| {
-                    needle.set(event_target_value(&event));
-                    if needle.with_untracked(String::is_empty) {
-                        clear();
-                    }
-                }
-            />
-            <ActionButton
-                label=Signal::derive(move || t_string!(i18n, common.search).to_owned())
-                icon=lu::LuSearch
-                kind="submit"
-                busy
-            />
-            {move || found.with(Option::is_some).then(|| view! {
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, deployments.logs.search.previous).to_owned())
-                    icon=lu::LuChevronUp
-                    look=ButtonLook::Icon
-                    refused=nothing
-                    on_press=Callback::new(move |()| {
-                        let count = count.get_untracked();
-                        show((place.get_untracked() + count - 1) % count);
-                    })
-                />
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, deployments.logs.search.next).to_owned())
-                    icon=lu::LuChevronDown
-                    look=ButtonLook::Icon
-                    refused=nothing
-                    on_press=Callback::new(move |()| show((place.get_untracked() + 1) % count.get_untracked()))
-                />
-            })}
-            <span class="soft number" role="status">
-                {move || found.with(|found| match found {
-                    None => String::new(),
-                    Some(Err(error)) => error.message(i18n.get_locale()),
-                    Some(Ok(found)) if found.matches.is_empty() => {
-                        t_string!(i18n, deployments.logs.search.none_in, lines = found.lines.to_string())
-                    }
-                    Some(Ok(found)) => {
-                        t_string!(i18n, deployments.logs.search.place, place = (place.get() + 1).to_string(), total = found.total.to_string())
-                    }
-                })}
-            </span>
-        </form>
-        {move || found.with(|found| match found {
-            Some(Ok(found)) => found.matches.get(place.get()).map(|(number, line)| {
-                let number = number.to_string();
-                view! {
-                    <div class="log-hit">
-                        <span class="soft number">
-                            {move || t_string!(i18n, deployments.logs.search.line, number = number.clone())} " "
-                            {line.at.clone().map(|at| at.chars().take(19).collect::<String>().replace('T', " "))}
-                        </span>
-                        <code class="console__line">{ansi::view(&line.text)}</code>
-                    </div>
-                }
-            }),
-            Some(Err(_)) | None => None,
-        })}
-    }
+/// Searches the whole log where it is.
+async fn search(engine: String, id: String, words: String, query: LogQuery) -> Result<LogFound> {
+    let found = search_log(engine, id, words, query).await?;
+    let matches = found
+        .matches
+        .into_iter()
+        .map(|(number, line)| LogMatch {
+            number,
+            time: line.at.as_ref().map(|at| at.chars().take(19).collect::<String>().replace('T', " ")),
+            mark: line.at,
+            text: line.text,
+        })
+        .collect();
+    Ok(LogFound { matches, before: 0, total: found.total, lines: Some(found.lines) })
 }
 
 #[cfg(feature = "hydrate")]

@@ -25,7 +25,7 @@ use crate::{
         model::Job,
         server::{
             store,
-            watch::{self, Piece},
+            watch::{self, Piece, Watched},
         },
     },
     platform::state::State,
@@ -112,7 +112,7 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
     let mut last = if cursor.is_some() && kept.is_some() { after } else { state.bus.latest() };
 
     let mut lines: Vec<i64> = Vec::new();
-    let mut jobs: SelectAll<Pin<Box<dyn Stream<Item = (usize, Piece)> + Send>>> = SelectAll::new();
+    let mut jobs: SelectAll<Pin<Box<dyn Stream<Item = (usize, Piece<Job>)> + Send>>> = SelectAll::new();
     for (place, id) in wanted.jobs.iter().enumerate() {
         let proof: Arc<dyn Proof> = Arc::new(context.permit::<Reading>("job")?);
         let after = match (numbers.next(), tail) {
@@ -170,8 +170,8 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
                     }
                 },
                 Some((place, piece)) = jobs.next() => match piece {
-                    Piece::Job(job) => yield named("job", &json!(job), last, &lines),
-                    Piece::Lines(batch) => {
+                    Piece::Whole(job) => yield named("job", &json!(job), last, &lines),
+                    Piece::Parts(batch) => {
                         lines[place] = batch.last().map_or(lines[place], |line| line.sequence);
                         yield named("lines", &json!({"job": wanted.jobs[place], "lines": batch}), last, &lines);
                     }
@@ -187,12 +187,64 @@ async fn open(context: &Context, query: &[(String, String)], headers: &HeaderMap
         };
         yield named("end", &json!({"reason": reason}), last, &lines);
     };
+    Ok(respond(events))
+}
+
+/// Whether a client asks for a stream.
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
+}
+
+/// The number after which a client that was cut off wants to go on.
+pub fn cursor(headers: &HeaderMap) -> Option<i64> {
+    headers.get("last-event-id")?.to_str().ok()?.parse().ok()
+}
+
+/// The answer that follows one thing: what `tell` makes of each piece, then an event `end` with the reason.
+///
+/// # Errors
+/// [`Error::Busy`] when the person holds all of their streams.
+pub fn follow<W: Watched>(
+    context: &Context,
+    pieces: impl Stream<Item = Piece<W>> + Send + 'static,
+    mut tell: impl FnMut(Piece<W>) -> Vec<Event> + Send + 'static,
+) -> Result<Response> {
+    let place = Place::take(context)?;
+    let context = context.clone();
+    Ok(respond(stream! {
+        // Held until the stream is dropped, however that happens.
+        let _place = place;
+        let mut pieces = std::pin::pin!(pieces);
+        let mut revoked = std::pin::pin!(revoked(context.clone()));
+        yield Event::default().retry(jittered_retry()).comment("hello");
+        let reason = loop {
+            let piece = tokio::select! {
+                () = context.state.stopping.cancelled() => break "stopping",
+                () = &mut revoked => break "session",
+                piece = pieces.next() => piece,
+            };
+            match piece {
+                Some(Piece::Broken) => break "broken",
+                Some(Piece::End) | None => break "finished",
+                Some(piece) => {
+                    for event in tell(piece) {
+                        yield event;
+                    }
+                }
+            }
+        };
+        yield Event::default().event("end").data(json!({"reason": reason}).to_string());
+    }))
+}
+
+fn respond(events: impl Stream<Item = Event> + Send + 'static) -> Response {
     let sse = Sse::new(events.map(Ok::<_, Infallible>)).keep_alive(heartbeat());
     let mut response = sse.into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // Proxies of the nginx family hold answers back otherwise.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 /// What a quiet stream says now and then, so that proxies keep it and both ends know that it lives.
@@ -224,7 +276,8 @@ fn wanted(context: &Context, query: &[(String, String)]) -> Result<Wanted> {
             | Topic::Images(_)
             | Topic::Engine(_)
             | Topic::Jobs
-            | Topic::Runs => {
+            | Topic::Runs
+            | Topic::Check(_) => {
                 context.permit::<Reading>(subject(&topic).ok_or_else(unknown)?)?;
             }
         }
@@ -248,6 +301,7 @@ fn subject(topic: &Topic) -> Option<&'static str> {
         Topic::Engine(_) => Some("engine"),
         Topic::Jobs | Topic::Job(_) => Some("job"),
         Topic::Runs => Some("run"),
+        Topic::Check(_) => Some("machine"),
         Topic::Session => Some("login"),
     }
 }

@@ -22,12 +22,15 @@ use tokio::sync::Notify;
 /// The longest line in bytes; a longer one goes on in the next.
 pub const LINE_BYTES: usize = 16 * 1024;
 /// What ends a line that goes on in the next.
-const GOES_ON: &str = " …";
+pub const GOES_ON: &str = " …";
 /// Lines written at once.
 const BATCH: usize = 500;
 /// Lines and bytes that may wait; beyond, the work waits until there is room.
 const WAITING_LINES: usize = 2000;
 const WAITING_BYTES: usize = 2 * 1024 * 1024;
+/// Bytes of lines that are handed to those who watch; what is more they read from the store. A channel holds
+/// hundreds of such batches for whoever reads slowly.
+const TOLD_BYTES: usize = 64 * 1024;
 /// How often lists are told about progress.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
@@ -210,6 +213,24 @@ impl Output {
         append(waiting, voice, text, mark);
     }
 
+    /// Waits until every line that was added is in the store.
+    pub async fn written(&self) {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            // Registered before looking, as in `push`.
+            room.as_mut().enable();
+            {
+                let waiting = self.waiting();
+                if waiting.closed || waiting.lines.is_empty() {
+                    return;
+                }
+            }
+            self.crowded.notify_one();
+            room.await;
+        }
+    }
+
     /// No more is taken; what waits is written by [`Output::write`].
     pub fn close(&self) {
         let mut waiting = self.waiting();
@@ -292,7 +313,9 @@ impl Output {
         };
         self.room.notify_waiters();
         if !lines.is_empty() {
-            self.state.bus.publish_job(self.job, JobNews::Lines(Arc::new(lines)));
+            let is_small = lines.iter().map(|line| line.text.len()).sum::<usize>() <= TOLD_BYTES;
+            let news = if is_small { JobNews::Lines(Arc::new(lines)) } else { JobNews::Look };
+            self.state.bus.publish_job(self.job, news);
         }
         if let Some(progress) = progress {
             if tell_lists {

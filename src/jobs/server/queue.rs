@@ -60,7 +60,14 @@ pub async fn enqueue(state: &State, proof: &dyn Proof, new: NewJob) -> Result<Id
 /// # Errors
 /// As [`enqueue`]; the transaction stays usable.
 pub async fn enqueue_in(transaction: &mut Transaction, proof: &dyn Proof, new: NewJob) -> Result<Id<Job>> {
-    let id = Id::<Job>::new();
+    enqueue_as(transaction, proof, Id::new(), new).await
+}
+
+/// As [`enqueue_in`], under an identifier that its operation already knows.
+///
+/// # Errors
+/// As [`enqueue`]; the transaction stays usable.
+pub async fn enqueue_as(transaction: &mut Transaction, proof: &dyn Proof, id: Id<Job>, new: NewJob) -> Result<Id<Job>> {
     let written = transaction
         .execute(
             sql("insert into jobs

@@ -24,11 +24,11 @@ use axum::{
     body::{Body, Bytes},
     extract::{Path, Query},
     http::{HeaderMap, HeaderValue, header},
-    response::{IntoResponse, Response, sse::Event, sse::Sse},
+    response::{IntoResponse, Response, sse::Event},
     routing::{get, post},
 };
 use serde_json::json;
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 /// The routes under `/api/v1/jobs`.
 pub fn routes() -> Router<State> {
@@ -152,11 +152,7 @@ async fn output(
     Query(parameters): Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let wants_events = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/event-stream"));
-    let response = if wants_events {
+    let response = if sse::is_wanted(&headers) {
         output_as_events(&context, &id, &headers).await
     } else {
         output_as_text(&context, &id, &parameters).await
@@ -215,40 +211,16 @@ async fn output_as_text(context: &Context, id: &str, parameters: &[(String, Stri
 /// job changes, `end` at the end.
 async fn output_as_events(context: &Context, id: &str, headers: &HeaderMap) -> Result<Response> {
     let permit: Arc<dyn Proof> = Arc::new(context.permit::<Reading>("job")?);
-    let after =
-        headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok()).unwrap_or(0);
-    let pieces = watch::follow(&context.state, permit, identifier(id)?, after).await?;
-    let place = sse::Place::take(context)?;
-    let context = context.clone();
-    let events = stream! {
-        let _place = place;
-        let mut pieces = std::pin::pin!(pieces);
-        let mut revoked = std::pin::pin!(sse::revoked(context.clone()));
-        yield Event::default().retry(sse::jittered_retry()).comment("hello");
-        let reason = loop {
-            let piece = tokio::select! {
-                () = context.state.stopping.cancelled() => break "stopping",
-                () = &mut revoked => break "session",
-                piece = futures::StreamExt::next(&mut pieces) => piece,
-            };
-            match piece {
-                Some(Piece::Job(job)) => yield Event::default().event("job").data(json!(job).to_string()),
-                Some(Piece::Lines(lines)) => {
-                    for line in lines {
-                        let data = json!(line).to_string();
-                        yield Event::default().event("line").id(line.sequence.to_string()).data(data);
-                    }
-                }
-                Some(Piece::Broken) => break "broken",
-                Some(Piece::End) | None => break "finished",
-            }
-        };
-        yield Event::default().event("end").data(json!({"reason": reason}).to_string());
-    };
-    let events = futures::StreamExt::map(events, Ok::<_, Infallible>);
-    let mut response = Sse::new(events).keep_alive(sse::heartbeat()).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let after = sse::cursor(headers).unwrap_or(0);
+    let pieces = watch::follow::<Job>(&context.state, permit, identifier(id)?, after).await?;
+    sse::follow(context, pieces, |piece| match piece {
+        Piece::Whole(job) => vec![Event::default().event("job").data(json!(job).to_string())],
+        Piece::Parts(lines) => lines
+            .iter()
+            .map(|line| Event::default().event("line").id(line.sequence.to_string()).data(json!(line).to_string()))
+            .collect(),
+        Piece::End | Piece::Broken => Vec::new(),
+    })
 }
 
 fn respond(context: &Context, response: Result<Response>) -> Response {

@@ -67,6 +67,11 @@ impl Run {
         self.output.line_until(voice, text, Some(mark)).await;
     }
 
+    /// Waits until every line that was added is in the store.
+    pub async fn written(&self) {
+        self.output.written().await;
+    }
+
     /// The text without the secrets that are known.
     pub fn redact(&self, text: &str) -> String {
         self.output.redact(text)

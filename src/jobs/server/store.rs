@@ -144,31 +144,20 @@ pub async fn running(state: &State, proof: &dyn Proof) -> Result<Vec<Job>> {
 ///
 /// The caller has made sure that the job may be seen.
 pub async fn lines(state: &State, proof: &dyn Proof, job: Id<Job>, after: i64, limit: u32) -> Result<Vec<Line>> {
-    let rows = state
-        .db
-        .rows(
-            proof,
-            sql("select sequence, at, stream, text
-                 from job_lines
-                 where job = $1 and sequence > $2
-                 order by sequence
-                 limit $3")
-            .bind(job.to_string())
-            .bind(after)
-            .bind(i64::from(limit.clamp(1, LINES_LIMIT))),
-        )
-        .await?;
-    let mut lines = Vec::with_capacity(rows.len());
+    let statement = sql("select sequence, at, stream, text
+                         from job_lines
+                         where job = $1 and sequence > $2
+                         order by sequence
+                         limit $3");
+    let statement = statement.bind(job.to_string()).bind(after).bind(i64::from(limit.clamp(1, LINES_LIMIT)));
     let mut bytes = 0;
-    for row in &rows {
-        let line = read_line(row)?;
-        bytes += line.text.len();
-        if bytes > READ_BYTES && !lines.is_empty() {
-            break;
-        }
-        lines.push(line);
-    }
-    Ok(lines)
+    let fits = |row: &Row| {
+        let is_first = bytes == 0;
+        bytes += row.text("text")?.len().max(1);
+        Ok(is_first || bytes <= READ_BYTES)
+    };
+    let rows = state.db.rows_while(proof, statement, fits).await?;
+    Ok(rows.iter().map(read_line).collect::<anyhow::Result<_>>()?)
 }
 
 /// The lines that hold the words, the last [`FOUND_LIMIT`] of them, and how many there are. Letters of

@@ -15,7 +15,7 @@ use crate::{
     storage::item::ui::use_names,
     ui::{
         ActionButton, Address, Ago, ButtonLook, ChoiceChip, ClearFilters, Empty, Live, LiveView, Menu, MenuLink,
-        Notice, OlderTurns, PageHead, SearchBox, SortHead, Tone,
+        OlderTurns, Outdated, PageHead, SearchBox, SortHead,
         address::escaped,
         list::{Column, ColumnMenu, Columns, Sorting, USUAL_SIZE, page_size, unless_usual},
         use_address,
@@ -242,9 +242,7 @@ fn Listed(live: Live<JobPage>, filters: Filters) -> impl IntoView {
     };
     let ids = move || page.with(|page| page.items.iter().map(|job| job.id).collect::<Vec<_>>());
     view! {
-        {move || live.trouble().get().map(|error| view! {
-            <Notice tone=Signal::stored(Tone::Warn)>{error.message(i18n.get_locale())}</Notice>
-        })}
+        <Outdated live />
         {move || if is_empty.get() {
             let text = move || if is_all.get() { t_string!(i18n, work.empty) } else { t_string!(i18n, common.list.nothing_found) };
             view! { <Empty icon=Signal::stored(lu::LuListChecks) text=Signal::derive(move || text().to_owned()) /> }.into_any()

@@ -15,6 +15,7 @@ pub use sql::{Sql, sql};
 
 use crate::authentication::server::Proof;
 use anyhow::Context as _;
+use futures::TryStreamExt as _;
 use sqlx::{Executor as _, PgPool, Postgres, Sqlite, SqlitePool};
 
 /// The database.
@@ -45,6 +46,42 @@ impl Db {
                 rows.with_context(|| format!("asking {text}"))?.iter().map(Row::from_postgres).collect()
             }
         }
+    }
+
+    /// The rows that a statement gives as long as they are wanted, for rows that may be large: those behind the
+    /// first one that is not are never held.
+    pub async fn rows_while(
+        &self,
+        _proof: &dyn Proof,
+        statement: impl Into<Sql>,
+        mut is_wanted: impl FnMut(&Row) -> anyhow::Result<bool> + Send,
+    ) -> anyhow::Result<Vec<Row>> {
+        let (text, values) = statement.into().build(self.is_postgres());
+        let asking = || format!("asking {text}");
+        let mut kept = Vec::new();
+        match self {
+            Self::Sqlite { readers, .. } => {
+                let mut rows = readers.fetch(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values));
+                while let Some(row) = rows.try_next().await.with_context(asking)? {
+                    let row = Row::from_sqlite(&row)?;
+                    if !is_wanted(&row)? {
+                        break;
+                    }
+                    kept.push(row);
+                }
+            }
+            Self::Postgres(pool) => {
+                let mut rows = pool.fetch(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values));
+                while let Some(row) = rows.try_next().await.with_context(asking)? {
+                    let row = Row::from_postgres(&row)?;
+                    if !is_wanted(&row)? {
+                        break;
+                    }
+                    kept.push(row);
+                }
+            }
+        }
+        Ok(kept)
     }
 
     /// The first row that a statement gives.

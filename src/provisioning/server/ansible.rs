@@ -71,6 +71,8 @@ struct Known {
     is_missing: bool,
     tools: Option<Tools>,
     has_namespaces: Option<bool>,
+    /// The program that the user of its own was seen to reach.
+    reached: Option<PathBuf>,
 }
 
 impl Ansible {
@@ -102,21 +104,23 @@ impl Ansible {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it is not there.
-    pub async fn tools(&self) -> Result<Tools> {
+    pub async fn tools(&self, locale: Locale) -> Result<Tools> {
         let known = self.known().tools.clone();
         let tools = match known.filter(|tools| tools.bin.join("ansible-playbook").is_file()) {
             Some(tools) => Some(tools),
             None => self.ask().await,
         };
-        tools.ok_or_else(|| Error::unavailable("ansible", td_string!(Locale::en, ansible.missing)))
+        tools.ok_or_else(|| Error::unavailable("ansible", td_string!(locale, ansible.missing)))
     }
 
     /// How a program can be kept apart here.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be, and the configuration does not allow it to run all the same.
-    pub async fn isolation(&self) -> Result<Isolation> {
+    /// [`Error::Unavailable`] when it cannot be, and the configuration does not allow it to run all the same; or
+    /// when the user that shall run Ansible may not.
+    pub async fn isolation(&self, locale: Locale) -> Result<Isolation> {
         let places = &self.0.places;
+        let not_apart = || Error::unavailable("ansible", td_string!(locale, ansible.not_apart));
         let known = self.known().has_namespaces;
         let has_namespaces = match known {
             _ if !places.namespaces => false,
@@ -132,15 +136,34 @@ impl Ansible {
         }
         if !places.user.is_empty() && rustix::process::geteuid().is_root() {
             let found = sandbox::user_named(&places.user).filter(|(user, _)| *user != 0);
-            return match found {
-                Some((user, group)) => Ok(Isolation::User { user, group }),
-                None => Err(Error::unavailable("ansible", td_string!(Locale::en, ansible.not_apart))),
-            };
+            let (user, group) = found.ok_or_else(not_apart)?;
+            self.must_reach(user, group, locale).await?;
+            return Ok(Isolation::User { user, group });
         }
         if places.allow_unisolated {
             return Ok(Isolation::None);
         }
-        Err(Error::unavailable("ansible", td_string!(Locale::en, ansible.not_apart)))
+        Err(not_apart())
+    }
+
+    /// Refuses where the user that runs Ansible cannot reach its programs, such as below a private folder.
+    async fn must_reach(&self, user: u32, group: u32, locale: Locale) -> Result<()> {
+        let tools = self.tools(locale).await?;
+        let program = tools.bin.join("ansible-playbook");
+        if self.known().reached.as_ref() == Some(&program) {
+            return Ok(());
+        }
+        for path in std::iter::once(&program).chain(&tools.folders) {
+            if !sandbox::may_enter(path, user, group).await {
+                let (name, path) = (self.0.places.user.clone(), path.display().to_string());
+                return Err(Error::unavailable(
+                    "ansible",
+                    td_string!(locale, ansible.out_of_reach, user = name, path = path),
+                ));
+            }
+        }
+        self.known().reached = Some(program);
+        Ok(())
     }
 
     async fn ask(&self) -> Option<Tools> {

@@ -6,6 +6,7 @@ use super::sandbox::{self, Question};
 use crate::{
     authentication::server::secret,
     error::{Error, Result},
+    i18n::Locale,
     platform::state::State,
     provisioning::books::{Module, ModuleOption},
 };
@@ -30,7 +31,7 @@ static MODULES: LazyLock<Mutex<BTreeMap<String, Arc<Vec<Module>>>>> = LazyLock::
 ///
 /// # Errors
 /// [`Error::Internal`] when it cannot be asked.
-pub async fn modules(state: &State) -> Result<Arc<Vec<Module>>> {
+pub async fn modules(state: &State, locale: Locale) -> Result<Arc<Vec<Module>>> {
     let version = version(state);
     let mut known = MODULES.lock().await;
     if let Some(modules) = known.get(&version) {
@@ -39,7 +40,7 @@ pub async fn modules(state: &State) -> Result<Arc<Vec<Module>>> {
     let modules = match read(state, &version, "modules").await {
         Some(modules) => modules,
         None => {
-            let answer = match ask(state, &["-t", "module", "-l", "-j"]).await {
+            let answer = match ask(state, locale, &["-t", "module", "-l", "-j"]).await {
                 Err(Error::Unavailable { .. }) => return Ok(Arc::default()),
                 other => other?,
             };
@@ -60,15 +61,15 @@ pub async fn modules(state: &State) -> Result<Arc<Vec<Module>>> {
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is no such module; [`Error::Unavailable`] when Ansible is missing.
-pub async fn options(state: &State, module: &str) -> Result<Vec<ModuleOption>> {
-    let modules = modules(state).await?;
+pub async fn options(state: &State, locale: Locale, module: &str) -> Result<Vec<ModuleOption>> {
+    let modules = modules(state, locale).await?;
     // Only a name from the list is handed on, so none can be an option of the command.
     let module = modules.iter().find(|known| known.name == module).ok_or_else(|| Error::not_found("module"))?;
     let version = version(state);
     if let Some(options) = read(state, &version, &module.name).await {
         return Ok(options);
     }
-    let answer = ask(state, &["-t", "module", "-j", &module.name]).await?;
+    let answer = ask(state, locale, &["-t", "module", "-j", &module.name]).await?;
     let options = read_options(&answer, &module.name);
     write(state, &version, &module.name, &options).await;
     Ok(options)
@@ -79,10 +80,10 @@ fn version(state: &State) -> String {
     version.chars().filter(|letter| letter.is_ascii_alphanumeric() || *letter == '.').collect()
 }
 
-async fn ask(state: &State, arguments: &[&str]) -> Result<String> {
+async fn ask(state: &State, locale: Locale, arguments: &[&str]) -> Result<String> {
     let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     let question = Question { program: "ansible-doc", arguments, files: Vec::new(), limit: LIMIT };
-    let answer = sandbox::ask(state, question).await?;
+    let answer = sandbox::ask(state, locale, question).await?;
     if answer.code != Some(0) {
         let last = answer.stderr.lines().last().unwrap_or_default().to_owned();
         return Err(Error::unavailable("ansible", last));

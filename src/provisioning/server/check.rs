@@ -11,12 +11,13 @@ use super::{
 use crate::{
     authentication::server::{Operating, Permit, Proof as _, Reading},
     error::{Error, Problem, Result},
+    events::model::Topic,
     i18n::{Locale, td_string},
     id::Id,
     platform::state::State,
     provisioning::machines::{CheckReport, CheckStep, HostKey, HostKeys, KeyOwner, KeyState, StepResult, StepState},
     storage::{
-        Credential, Machine, entry, is_user_name,
+        Credential, Customer, Machine, entry, is_user_name,
         item::{
             Fields,
             server::{audit, store},
@@ -51,6 +52,19 @@ const SAID_MAX: usize = 300;
 /// [`Error::NotFound`]; [`Error::Invalid`] at `credentials` when one cannot be opened. What the machine
 /// refuses is no error: it stands in the report.
 pub async fn check(permit: &Permit<Operating>, machine: Id<Machine>, chosen: &[Id<Credential>]) -> Result<CheckReport> {
+    check_live(permit, machine, chosen, None).await
+}
+
+/// The same, and tells each step as it ends to those who listen to the report of that id.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_live(
+    permit: &Permit<Operating>,
+    machine: Id<Machine>,
+    chosen: &[Id<Credential>],
+    report: Option<Id<CheckReport>>,
+) -> Result<CheckReport> {
     let context = permit.context();
     let state = &context.state;
     let kind = entry("machine").context("machines are stored")?.kind;
@@ -62,8 +76,16 @@ pub async fn check(permit: &Permit<Operating>, machine: Id<Machine>, chosen: &[I
         let message = td_string!(context.locale, machines.check.foreign, name = foreign.name.clone());
         return Err(Error::invalid("credentials", message));
     }
-    let mut check =
-        Check { permit, machine, fields: &record.item, opened: &opened, steps: Vec::new(), keys: Vec::new() };
+    let mut check = Check {
+        permit,
+        machine,
+        customer: record.base.customer,
+        fields: &record.item,
+        opened: &opened,
+        report,
+        steps: Vec::new(),
+        keys: Vec::new(),
+    };
     if record.base.customer.is_none() && record.item.get("type").and_then(Value::as_str) == Some("local") {
         check.own_machine().await;
     } else {
@@ -107,8 +129,11 @@ fn at_credentials(error: Error) -> Error {
 struct Check<'a> {
     permit: &'a Permit<Operating>,
     machine: Id<Machine>,
+    customer: Option<Id<Customer>>,
     fields: &'a Fields,
     opened: &'a [Opened],
+    /// Where the steps are told.
+    report: Option<Id<CheckReport>>,
     steps: Vec<StepResult>,
     keys: Vec<HostKey>,
 }
@@ -133,8 +158,21 @@ impl Check<'_> {
             Err((detail, remedy)) => (StepState::Failed, detail, Some(remedy)),
         };
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.steps.push(StepResult { step, state, detail, remedy, took_ms });
+        self.add(StepResult { step, state, detail, remedy, took_ms });
         passed
+    }
+
+    /// Notes that a step is not needed.
+    fn skip(&mut self, step: CheckStep) {
+        let detail = td_string!(self.locale(), machines.check.not_needed).to_owned();
+        self.add(StepResult { step, state: StepState::NotTried, detail, remedy: None, took_ms: 0 });
+    }
+
+    fn add(&mut self, step: StepResult) {
+        if let Some(report) = self.report {
+            self.state().bus.publish_passing(Topic::Check(report), self.customer, json!(step));
+        }
+        self.steps.push(step);
     }
 
     /// The platform's own machine: nothing to connect to.
@@ -143,17 +181,14 @@ impl Check<'_> {
         let began = Instant::now();
         self.note(CheckStep::Address, began, Ok(td_string!(locale, machines.check.own).to_owned()));
         for step in [CheckStep::Port, CheckStep::HostKey, CheckStep::Login] {
-            let detail = td_string!(locale, machines.check.not_needed).to_owned();
-            self.steps.push(StepResult { step, state: StepState::NotTried, detail, remedy: None, took_ms: 0 });
+            self.skip(step);
         }
         let began = Instant::now();
         let mut command = Command::new("python3");
         command.arg("--version").env_clear().env("PATH", PATH);
         let ran = run(command, None).await;
         self.note(CheckStep::Python, began, python(&ran, locale));
-        let detail = td_string!(locale, machines.check.not_needed).to_owned();
-        let step = CheckStep::Become;
-        self.steps.push(StepResult { step, state: StepState::NotTried, detail, remedy: None, took_ms: 0 });
+        self.skip(CheckStep::Become);
     }
 
     async fn over_ssh(&mut self) -> Result<()> {

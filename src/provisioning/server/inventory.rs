@@ -130,7 +130,7 @@ pub async fn view(permit: &Permit<Reading>, host: Id<Host>) -> Result<InventoryV
         files: vec![("inventory.yml".to_owned(), file)],
         limit: LIMIT,
     };
-    match sandbox::ask(state, question).await {
+    match sandbox::ask(state, locale, question).await {
         Ok(answer) if answer.code == Some(0) => match serde_json::from_str(&answer.stdout) {
             Ok(list) => return Ok(ansible_view(&list)),
             Err(_) => own.note = Some(td_string!(locale, machines.inventory.unreadable).to_owned()),

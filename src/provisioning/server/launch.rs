@@ -36,8 +36,6 @@ use zeroize::Zeroizing;
 
 /// The kind of the jobs that run playbooks.
 pub(super) const KIND: &str = "run.playbook";
-/// What answers to secret questions are sealed for.
-const PURPOSE: &str = "run";
 /// The greatest number of groups, machines and credentials in one request.
 const MOST: usize = 1000;
 /// Names that a job's title lists.
@@ -119,16 +117,15 @@ async fn queue(
 ) -> Result<Id<Job>> {
     let (state, locale) = (&permit.context().state, permit.locale());
     let plan = plan(permit.context(), request).await?;
-    if state.ansible.tools().await.is_err() {
-        return Err(Error::unavailable("ansible", td_string!(locale, ansible.hint)));
-    }
-    state.ansible.isolation().await?;
+    state.ansible.tools(locale).await?;
+    state.ansible.isolation(locale).await?;
     let secrets: BTreeMap<&str, &str> =
         plan.variables.secret.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let id = Id::<Job>::new();
     let mut data = json!({ "request": plan.masked });
     if !secrets.is_empty() {
         let plain = Zeroizing::new(serde_json::to_vec(&secrets).map_err(anyhow::Error::from)?);
-        data["sealed_secrets"] = json!(seal::seal(state, PURPOSE, &plain)?);
+        data["sealed_secrets"] = json!(seal::seal(state, &purpose(id), &plain)?);
     }
     let name = plan.playbook.item.name.clone();
     let mut target = plan.target.iter().take(TITLE_NAMES).cloned().collect::<Vec<_>>().join(", ");
@@ -144,7 +141,7 @@ async fn queue(
         customer,
     };
     let mut transaction = state.db.begin(permit).await?;
-    let id = jobs::enqueue_in(&mut transaction, permit, new).await?;
+    let id = jobs::enqueue_as(&mut transaction, permit, id, new).await?;
     let run = Run {
         id,
         customer,
@@ -182,15 +179,30 @@ async fn queue(
     Ok(id)
 }
 
+/// What the answers to secret questions of one run are sealed for: they open for no other.
+fn purpose(id: Id<Job>) -> String {
+    format!("run/{id}/answers")
+}
+
 /// The answers to secret questions that were sealed when the run was queued.
 ///
 /// # Errors
-/// When they cannot be opened any more.
-pub(super) fn unsealed(state: &State, operation: &Value) -> anyhow::Result<BTreeMap<String, Zeroizing<String>>> {
+/// [`Error::Conflict`] when they cannot be opened any more.
+pub(super) fn unsealed(
+    context: &Context,
+    id: Id<Job>,
+    operation: &Value,
+) -> Result<BTreeMap<String, Zeroizing<String>>> {
     let Some(sealed) = operation["data"]["sealed_secrets"].as_str() else { return Ok(BTreeMap::new()) };
-    let plain = seal::open(state, PURPOSE, sealed)?;
-    let answers: BTreeMap<String, String> = serde_json::from_slice(&plain)?;
-    Ok(answers.into_iter().map(|(name, text)| (name, Zeroizing::new(text))).collect())
+    let opened = seal::open(&context.state, &purpose(id), sealed)
+        .and_then(|plain| Ok(serde_json::from_slice::<BTreeMap<String, String>>(&plain)?));
+    match opened {
+        Ok(answers) => Ok(answers.into_iter().map(|(name, text)| (name, Zeroizing::new(text))).collect()),
+        Err(error) => {
+            tracing::error!(run = %id, "its answers to secret questions: {error:#}");
+            Err(Error::conflict(td_string!(context.locale, runs.problem.answers_closed)))
+        }
+    }
 }
 
 /// A request that was checked, with everything that was found for it.

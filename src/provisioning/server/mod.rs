@@ -36,6 +36,6 @@ pub mod variables;
 pub mod vault;
 pub mod versions;
 pub mod wake;
-pub mod watch;
+mod watch;
 pub mod work;
 pub mod workspace;

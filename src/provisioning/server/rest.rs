@@ -1,31 +1,30 @@
 //! Runs over the REST API.
 
-use super::{
-    launch, store,
-    watch::{self, Piece},
-};
+use super::{launch, store};
 use crate::{
     authentication::server::{Context, Operating, Proof, Reading},
     error::{Error, Problem, Result},
     events::server::sse,
     i18n::{Locale, td_string},
     id::Id,
-    jobs::model::Job,
+    jobs::{
+        model::Job,
+        server::watch::{self, Piece},
+    },
     platform::{errors::answer, state::State},
-    provisioning::model::{RunQuery, RunRequest, RunState},
+    provisioning::model::{Run, RunQuery, RunRequest, RunState},
 };
-use async_stream::stream;
 use axum::{
     Json, Router,
     body::Bytes,
     extract::{Path, Query},
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse as _, Response, sse::Event, sse::Sse},
+    response::{IntoResponse as _, Response, sse::Event},
     routing::{get, post},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
-use std::{convert::Infallible, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 /// The routes under `/api/v1/provisioning`.
 pub fn routes() -> Router<State> {
@@ -120,13 +119,9 @@ async fn events(
     Query(parameters): Parameters,
     headers: HeaderMap,
 ) -> Response {
-    let wants_events = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/event-stream"));
     let response = async {
         let (after, limit) = window(context.locale, &parameters)?;
-        if wants_events {
+        if sse::is_wanted(&headers) {
             as_stream(&context, &id, after, &headers).await
         } else {
             as_list(&context, &id, after, limit).await
@@ -147,42 +142,19 @@ async fn as_list(context: &Context, id: &str, after: i64, limit: u32) -> Result<
 /// last sequence as id, `end` the end.
 async fn as_stream(context: &Context, id: &str, after: i64, headers: &HeaderMap) -> Result<Response> {
     let permit: Arc<dyn Proof> = Arc::new(context.permit::<Reading>("run")?);
-    let cursor = headers.get("last-event-id").and_then(|id| id.to_str().ok()).and_then(|id| id.parse().ok());
-    let mut last = cursor.unwrap_or(after);
-    let pieces = watch::follow(&context.state, permit, identifier(id)?, last).await?;
-    let place = sse::Place::take(context)?;
-    let context = context.clone();
-    let events = stream! {
-        let _place = place;
-        let mut pieces = std::pin::pin!(pieces);
-        let mut revoked = std::pin::pin!(sse::revoked(context.clone()));
-        yield Event::default().retry(sse::jittered_retry()).comment("hello");
-        let reason = loop {
-            let piece = tokio::select! {
-                () = context.state.stopping.cancelled() => break "stopping",
-                () = &mut revoked => break "session",
-                piece = futures::StreamExt::next(&mut pieces) => piece,
-            };
-            match piece {
-                Some(Piece::Run(run)) => {
-                    yield Event::default().event("run").id(last.to_string()).data(json!(run).to_string());
-                }
-                Some(Piece::Events(events)) => {
-                    last = events.last().map_or(last, |event| event.sequence);
-                    yield Event::default().event("events").id(last.to_string()).data(json!(events).to_string());
-                }
-                Some(Piece::Broken) => break "broken",
-                Some(Piece::End) | None => break "finished",
+    let mut last = sse::cursor(headers).unwrap_or(after);
+    let pieces = watch::follow::<Run>(&context.state, permit, identifier(id)?, last).await?;
+    sse::follow(context, pieces, move |piece| {
+        let (name, data) = match piece {
+            Piece::Whole(run) => ("run", json!(run)),
+            Piece::Parts(events) => {
+                last = events.last().map_or(last, |event| event.sequence);
+                ("events", json!(events))
             }
+            Piece::End | Piece::Broken => return Vec::new(),
         };
-        yield Event::default().event("end").data(json!({"reason": reason}).to_string());
-    };
-    let events = futures::StreamExt::map(events, Ok::<_, Infallible>);
-    let mut response = Sse::new(events).keep_alive(sse::heartbeat()).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // Proxies of the nginx family hold answers back otherwise.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
-    Ok(response)
+        vec![Event::default().event(name).id(last.to_string()).data(data.to_string())]
+    })
 }
 
 fn respond(context: &Context, response: Result<Response>) -> Response {

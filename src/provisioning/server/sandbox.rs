@@ -4,7 +4,7 @@
 //! network, and no other process. Without them it runs as a user of its own, or not at all.
 
 use super::layout;
-use crate::{error::Result, id::Id, jobs::model::Job, platform::state::State};
+use crate::{error::Result, i18n::Locale, id::Id, jobs::model::Job, platform::state::State};
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
@@ -264,6 +264,13 @@ pub fn user_named(name: &str) -> Option<(u32, u32)> {
     Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?))
 }
 
+/// Whether another user may run a program or enter a folder.
+pub async fn may_enter(path: &Path, user: u32, group: u32) -> bool {
+    let mut command = Command::new("test");
+    command.arg("-x").arg(path).uid(user).gid(group).current_dir("/").env_clear().env("PATH", PATH);
+    command.stdin(Stdio::null()).kill_on_drop(true).status().await.is_ok_and(|status| status.success())
+}
+
 fn give(path: &Path, user: u32, group: u32) -> anyhow::Result<()> {
     std::os::unix::fs::lchown(path, Some(user), Some(group))
         .with_context(|| format!("giving away {}", path.display()))?;
@@ -303,9 +310,9 @@ pub struct Answer {
 /// # Errors
 /// [`Error::Unavailable`](crate::error::Error::Unavailable) when Ansible is missing, or it could not be kept apart
 /// and that is not allowed.
-pub async fn ask(state: &State, question: Question) -> Result<Answer> {
-    let tools = state.ansible.tools().await?;
-    let isolation = state.ansible.isolation().await?;
+pub async fn ask(state: &State, locale: Locale, question: Question) -> Result<Answer> {
+    let tools = state.ansible.tools(locale).await?;
+    let isolation = state.ansible.isolation(locale).await?;
     let id = Id::<Job>::new().to_string();
     let folder = state.config.data.dir.join("runs").join(format!("question-{id}"));
     let folder = std::path::absolute(&folder).context("finding the data folder")?;

@@ -517,6 +517,15 @@ pub fn request(schedule: &Schedule, locale: Locale) -> Result<RunRequest> {
     Ok(RunRequest { playbook, hosts: schedule.hosts.clone(), machines: schedule.machines.clone(), options })
 }
 
+/// Reads the options of a run as YAML, for a form.
+///
+/// # Errors
+/// [`Error::Invalid`] at `options`.
+pub fn read_options(text: &str, locale: Locale) -> Result<RunOptions> {
+    options(text, locale)
+        .map_err(|message| Error::invalid("options", td_string!(locale, schedules.problem.options, message = message)))
+}
+
 /// Reads the options of a run as YAML.
 fn options(text: &str, locale: Locale) -> Result<RunOptions, String> {
     yaml::mapping(text, locale)?;

@@ -13,7 +13,7 @@ use crate::{
     time::Timestamp,
 };
 use anyhow::Context as _;
-use sea_query::{Alias, Asterisk, Condition, Expr, ExprTrait as _, Order, Query};
+use sea_query::{Alias, Asterisk, Condition, Expr, ExprTrait as _, Order, Query, SubQueryStatement};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -65,6 +65,32 @@ pub async fn list(state: &State, proof: &dyn Proof, query: &RunQuery) -> Result<
     items.truncate(limit as usize);
     let next = items.last().filter(|_| more).map(|run| run.id);
     Ok(RunPage { items, next })
+}
+
+/// The last run of each of these playbooks that was ever run, where the proof reaches it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn last_of_playbooks(
+    state: &State,
+    proof: &dyn Proof,
+    playbooks: impl IntoIterator<Item = String>,
+) -> anyhow::Result<Vec<Run>> {
+    let of = |table: &'static str, name: &'static str| Expr::col((Alias::new(table), Alias::new(name)));
+    // The newest of each is one look into the index; grouping would read all runs of all of them.
+    let newest = Query::select()
+        .expr(of("later", "id").max())
+        .from_as(Alias::new("runs"), Alias::new("later"))
+        .and_where(of("later", "playbook").eq(of("playbooks", "id")))
+        .take();
+    let customer = proof.scope().customer().map(|customer| of("runs", "customer").eq(customer.to_string()));
+    let mut select = Query::select();
+    select
+        .column((Alias::new("runs"), Asterisk))
+        .from(Alias::new("playbooks"))
+        .inner_join(Alias::new("runs"), of("runs", "id").eq(Expr::from(SubQueryStatement::from(newest))))
+        .cond_where(Condition::all().add(of("playbooks", "id").is_in(playbooks)).add_option(customer));
+    state.db.rows(proof, &mut select).await?.iter().map(read).collect()
 }
 
 /// The run of that id, where the proof reaches it.
@@ -119,22 +145,21 @@ pub async fn events(state: &State, proof: &dyn Proof, id: Id<Job>, after: i64, l
                          order by sequence
                          limit $3");
     let statement = statement.bind(id.to_string()).bind(after).bind(i64::from(limit.clamp(1, EVENTS_LIMIT)));
-    let rows = state.db.rows(proof, statement).await?;
-    let mut events = Vec::with_capacity(rows.len());
     let mut bytes = 0;
-    for row in &rows {
-        let text = row.text("event")?;
-        bytes += text.len();
-        if bytes > READ_BYTES && !events.is_empty() {
-            break;
-        }
-        events.push(Numbered {
+    let fits = |row: &Row| {
+        let is_first = bytes == 0;
+        bytes += row.text("event")?.len().max(1);
+        Ok(is_first || bytes <= READ_BYTES)
+    };
+    let rows = state.db.rows_while(proof, statement, fits).await?;
+    let read = |row: &Row| {
+        Ok(Numbered {
             sequence: row.int("sequence")?,
             at: Timestamp::from_millis(row.int("at")?),
-            event: serde_json::from_str(&text).context("reading an event")?,
-        });
-    }
-    Ok(events)
+            event: serde_json::from_str(&row.text("event")?).context("reading an event")?,
+        })
+    };
+    Ok(rows.iter().map(read).collect::<anyhow::Result<_>>()?)
 }
 
 /// The result that an event holds.

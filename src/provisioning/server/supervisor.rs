@@ -381,11 +381,14 @@ fn environment(errand: &Errand<'_>, seen: &Path) -> Vec<(&'static str, String)> 
     let seconds = |limit: Duration| limit.as_secs().max(1).to_string();
     let yes = |is: bool| if is { "1" } else { "0" }.to_owned();
     let mut all = layout::environment(seen, &errand.bin);
+    // A host that was switched off closes no connection: it is given up once it has been silent three times as long
+    // as connecting may take.
     let ssh = format!(
         "-F /dev/null -o UserKnownHostsFile={} -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes \
-         -o IdentityAgent={}",
+         -o IdentityAgent={} -o ServerAliveInterval={} -o ServerAliveCountMax=3",
         at("known_hosts"),
         if errand.keys.is_empty() { "none".to_owned() } else { at("agent") },
+        seconds(errand.limits.connection),
     );
     all.extend([
         (RUN, errand.id.to_string()),

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     authentication::server::Proof,
     error::{Error, Result},
+    i18n::Locale,
     id::Id,
     platform::{db::sql, state::State},
     provisioning::books::{Checked, Mark, Severity},
@@ -41,7 +42,9 @@ pub async fn tags(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> R
     if let Some(tags) = kept(state, proof, &key).await? {
         return Ok(tags);
     }
-    match ask(state, "ansible-playbook", &["--list-tags", "--inventory=localhost,"], &content, &files).await {
+    match ask(state, proof.locale(), "ansible-playbook", &["--list-tags", "--inventory=localhost,"], &content, &files)
+        .await
+    {
         Ok(answer) if answer.code == Some(0) => {
             let tags = read_tags(&answer.stdout);
             keep(state, proof, &key, &tags).await?;
@@ -104,7 +107,9 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
     if let Some(checked) = kept(state, proof, &key).await? {
         return Ok(checked);
     }
-    let syntax = ask(state, "ansible-playbook", &["--syntax-check", "--inventory=localhost,"], content, files).await;
+    let syntax =
+        ask(state, proof.locale(), "ansible-playbook", &["--syntax-check", "--inventory=localhost,"], content, files)
+            .await;
     let mut checked = match syntax {
         Ok(answer) if answer.code.is_some() => {
             Checked { marks: read_syntax(&answer, files), by_ansible: true, by_lint: false }
@@ -113,10 +118,11 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
         Ok(_) | Err(Error::Unavailable { .. }) => return Ok(Checked::default()),
         Err(error) => return Err(error),
     };
-    let has_lint = state.ansible.tools().await.is_ok_and(|tools| tools.bin.join("ansible-lint").is_file());
+    let has_lint =
+        state.ansible.tools(proof.locale()).await.is_ok_and(|tools| tools.bin.join("ansible-lint").is_file());
     if checked.marks.is_empty() && has_lint {
         let options = ["--offline", "-q", "--nocolor", "-f", "codeclimate"];
-        if let Ok(answer) = ask(state, "ansible-lint", &options, content, files).await
+        if let Ok(answer) = ask(state, proof.locale(), "ansible-lint", &options, content, files).await
             && let Some(marks) = read_lint(&answer.stdout)
         {
             checked.marks = marks;
@@ -131,6 +137,7 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
 
 async fn ask(
     state: &State,
+    locale: Locale,
     program: &'static str,
     options: &[&str],
     content: &str,
@@ -140,7 +147,7 @@ async fn ask(
     all.push((PLAYBOOK.to_owned(), content.as_bytes().to_vec()));
     let arguments = options.iter().copied().chain([PLAYBOOK]).map(str::to_owned).collect();
     let _place = LOOKS.acquire().await.context("waiting for a look")?;
-    sandbox::ask(state, Question { program, arguments, files: all, limit: LIMIT }).await
+    sandbox::ask(state, locale, Question { program, arguments, files: all, limit: LIMIT }).await
 }
 
 /// The hash of everything that an answer depends on.

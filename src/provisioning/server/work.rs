@@ -11,7 +11,7 @@ use crate::{
     i18n::{Locale, td_string},
     id::Id,
     jobs::{
-        model::{JobState, Progress, Voice},
+        model::{Job, JobState, Progress, Voice},
         server::{self as jobs, Worker},
     },
     platform::{db::sql, state::State},
@@ -40,12 +40,12 @@ pub const WORKER: Worker = Worker {
 
 /// How long a cancelled run may take: its supervisor asks, waits 15 s, and kills.
 const GRACE: Duration = Duration::from_secs(45);
-/// How often events are written, unless there are many.
-const WRITE_EVERY: Duration = Duration::from_millis(200);
+/// How often events are written, unless there are many or it is the recap, for which people wait.
+const WRITE_EVERY: Duration = Duration::from_millis(100);
 /// How many events are written at once.
 const BATCH: usize = 500;
 /// How long one look for news takes at most.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
 /// How long the store is left alone after it did not answer.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest line of console in bytes; a longer one goes on in the next.
@@ -54,8 +54,6 @@ const LONGEST_LINE: usize = 64 * 1024;
 const RESULT_BYTES: usize = 256 * 1024;
 /// Hosts beside those of the target that are remembered with a run.
 const FURTHER_HOSTS: usize = 5000;
-/// What the secrets of a run are sealed for while it is under way.
-const PURPOSE: &str = "run output";
 
 const WHY: System = System::because("run a playbook");
 
@@ -110,7 +108,7 @@ async fn work(job: &Arc<jobs::Run>) -> Result<Value> {
 async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
     let state = job.state();
     let mut request = run.request.clone();
-    for (name, answer) in launch::unsealed(state, &job.operation)? {
+    for (name, answer) in launch::unsealed(&job.context, job.id, &job.operation)? {
         request.options.variables.insert(name, json!(answer.as_str()));
     }
     let plan = launch::plan(&job.context, &request).await?;
@@ -118,7 +116,7 @@ async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
     hidden.iter().for_each(|secret| job.secret(secret));
     let plain: Vec<&str> = hidden.iter().map(|secret| secret.as_str()).collect();
     let plain = Zeroizing::new(serde_json::to_vec(&plain).map_err(anyhow::Error::from)?);
-    let sealed = seal::seal(state, PURPOSE, &plain)?;
+    let sealed = seal::seal(state, &purpose(job.id), &plain)?;
     let order = plan.order(&job.context).await?;
     if job.cancelled.is_cancelled() {
         return Err(Error::conflict(td_string!(job.context.locale, runs.outcome.cancelled)));
@@ -129,7 +127,12 @@ async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
                      where id = $3 and finished_at is null");
     state.db.execute(&WHY, begun.bind(Timestamp::now().millis()).bind(sealed).bind(job.id.to_string())).await?;
     tell(state, run, RunState::Running);
-    Workspace::start(state, job.id, order).await
+    Workspace::start(state, job.context.locale, job.id, order).await
+}
+
+/// What the secrets of one run are sealed for while it is under way: they open for no other.
+fn purpose(id: Id<Job>) -> String {
+    format!("run/{id}/hidden")
 }
 
 /// Learns again what must be hidden, from what an earlier attempt left.
@@ -138,7 +141,7 @@ async fn unhide(job: &Arc<jobs::Run>) {
         let statement = sql("select secrets from runs where id = $1").bind(job.id.to_string());
         let row = job.state().db.row(&WHY, statement).await?;
         let Some(sealed) = row.map(|row| row.opt_text("secrets")).transpose()?.flatten() else { return Ok(()) };
-        let plain = seal::open(job.state(), PURPOSE, &sealed)?;
+        let plain = seal::open(job.state(), &purpose(job.id), &sealed)?;
         let secrets: Vec<Zeroizing<String>> =
             serde_json::from_slice::<Vec<String>>(&plain)?.into_iter().map(Zeroizing::new).collect();
         secrets.iter().for_each(|secret| job.secret(secret));
@@ -207,7 +210,7 @@ impl<'a> Follower<'a> {
             let news = self.read_events().await;
             let more = self.read_console().await?;
             let is_due = self.written_at.is_none_or(|at| at.elapsed() >= WRITE_EVERY);
-            if !self.waiting.is_empty() && (is_due || has_ended || self.waiting.len() >= BATCH) {
+            if !self.waiting.is_empty() && (is_due || has_ended || self.waiting.len() >= BATCH || self.has_recap()) {
                 self.write().await;
             }
             if news || more {
@@ -215,6 +218,8 @@ impl<'a> Follower<'a> {
             }
             if has_ended {
                 self.end_line().await;
+                // Who learns that it has ended finds all that it said.
+                self.job.written().await;
                 return Ok(exit);
             }
             let cancelled = self.job.cancelled.clone();
@@ -223,6 +228,11 @@ impl<'a> Follower<'a> {
                 () = cancelled.cancelled(), if !asked => {}
             }
         }
+    }
+
+    /// Whether the recap is among the events that wait.
+    fn has_recap(&self) -> bool {
+        self.waiting.last().is_some_and(|written| matches!(written.numbered.event, RunEvent::Stats { .. }))
     }
 
     /// Reads what there is of events; whether there was something.
@@ -300,7 +310,10 @@ impl<'a> Follower<'a> {
         }
         self.console.rest.drain(..begin);
         if self.console.rest.len() >= LONGEST_LINE {
-            self.end_line().await;
+            let rest = self.console.rest.split_off(whole_letters(&self.console.rest));
+            let line = String::from_utf8_lossy(&std::mem::replace(&mut self.console.rest, rest)).into_owned();
+            let until = self.console.offset - self.console.rest.len() as u64;
+            self.say(&format!("{line}{}", jobs::GOES_ON), until).await;
         }
         Ok(true)
     }
@@ -386,6 +399,13 @@ impl<'a> Follower<'a> {
         }
         Ok(())
     }
+}
+
+/// How many bytes are left without a letter whose end has not come yet (UTF-8).
+fn whole_letters(bytes: &[u8]) -> usize {
+    let begun = (1..=bytes.len().min(3)).find(|back| bytes[bytes.len() - back] >= 0xc0);
+    let open = begun.filter(|back| bytes[bytes.len() - back].leading_ones() as usize > *back);
+    bytes.len() - open.unwrap_or(0)
 }
 
 /// The recap so far with the machines of the hosts.
@@ -605,6 +625,16 @@ mod tests {
             event,
         });
         Tree::of(&numbered.collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut_between_letters() {
+        let text = "a€🚢".as_bytes();
+
+        let whole: Vec<_> = (0..=text.len()).map(|length| whole_letters(&text[..length])).collect();
+
+        assert_eq!(whole, [0, 1, 1, 1, 4, 4, 4, 4, 8]);
+        assert_eq!(whole_letters(b"\xff\x80\x80\x80\x80"), 5, "nonsense is not waited for");
     }
 
     fn play() -> RunEvent {

@@ -10,7 +10,7 @@ use super::{
     sandbox::{Isolation, PATH, Place},
     supervisor::{self, Errand, Holder, files},
 };
-use crate::{error::Result, id::Id, jobs::model::Job, platform::state::State};
+use crate::{error::Result, i18n::Locale, id::Id, jobs::model::Job, platform::state::State};
 use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
@@ -139,9 +139,9 @@ impl Workspace {
     /// # Errors
     /// [`Error::Unavailable`](crate::error::Error::Unavailable) when Ansible is missing, or a run could not be kept apart
     /// and that is not allowed.
-    pub async fn start(state: &State, id: Id<Job>, order: Order) -> Result<Self> {
-        let tools = state.ansible.tools().await?;
-        let isolation = state.ansible.isolation().await?;
+    pub async fn start(state: &State, locale: Locale, id: Id<Job>, order: Order) -> Result<Self> {
+        let tools = state.ansible.tools(locale).await?;
+        let isolation = state.ansible.isolation(locale).await?;
         let this = Self::at(state, id);
         layout::make_private(&this.folder)?;
         let place = this.place(isolation, tools.folders.clone());
@@ -274,7 +274,7 @@ impl Workspace {
             if grew || self.exit().is_some() || !self.is_alive() {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(50).min(limit)).await;
+            tokio::time::sleep(Duration::from_millis(20).min(limit)).await;
         }
     }
 

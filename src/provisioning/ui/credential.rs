@@ -1,6 +1,7 @@
 //! What the pages of a credential show beside its own fields: the public part, what uses it, a test, and the
 //! inputs for a secret.
 
+use super::{id_of, text_of, whose};
 use crate::{
     app::{beside, refusal},
     authentication::policy::Verb,
@@ -20,23 +21,20 @@ use crate::{
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
-use serde_json::Value;
 
-fn text_of(record: &RawRecord, field: &str) -> String {
-    record.item.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-fn kind_of(record: &RawRecord) -> CredentialKind {
-    CredentialKind::named(&text_of(record, "type")).unwrap_or_default()
+fn kind_of(record: Signal<RawRecord>) -> Memo<CredentialKind> {
+    let name = text_of(record, "type");
+    Memo::new(move |_| name.with(|name| CredentialKind::named(name)).unwrap_or_default())
 }
 
 /// The public part of a key, and what uses the credential.
-pub fn overview(record: &RawRecord) -> AnyView {
-    let id = record.base.id.cast();
+pub fn overview(record: Signal<RawRecord>) -> AnyView {
+    let id = id_of(record);
+    let kind = kind_of(record);
     let (public_key, fingerprint) = (text_of(record, "public_key"), text_of(record, "fingerprint"));
     view! {
         <div class="credential">
-            {(kind_of(record) == CredentialKind::SshKey).then(|| view! { <PublicKey public_key fingerprint /> })}
+            {move || (kind.get() == CredentialKind::SshKey).then(|| view! { <PublicKey public_key fingerprint /> })}
             <Uses id />
         </div>
     }
@@ -45,13 +43,12 @@ pub fn overview(record: &RawRecord) -> AnyView {
 
 /// The line that lets the key in on a machine.
 #[component]
-fn PublicKey(public_key: String, fingerprint: String) -> impl IntoView {
+fn PublicKey(public_key: Memo<String>, fingerprint: Memo<String>) -> impl IntoView {
     let i18n = use_i18n();
-    let line = Signal::stored(public_key.clone());
     view! {
         <Panel
             title=Signal::derive(move || t_string!(i18n, secrets.public_key).to_owned())
-            end=ViewFn::from(move || view! { <CopyButton text=line /> })
+            end=ViewFn::from(move || view! { <CopyButton text=public_key /> })
         >
             <div class="panel__body credential__key">
                 <p>{t!(i18n, secrets.authorize)}</p>
@@ -106,18 +103,22 @@ fn used(used: Used) -> AnyView {
 }
 
 /// The button that tries the credential.
-pub fn actions(record: &RawRecord) -> AnyView {
-    let (id, kind) = (record.base.id.cast(), kind_of(record));
-    let whose = record.base.customer.map(|customer| customer.to_string());
-    view! { <TestButton id kind whose name=text_of(record, "name") /> }.into_any()
+pub fn actions(record: Signal<RawRecord>) -> AnyView {
+    let kind = kind_of(record);
+    view! { <TestButton id=id_of(record) kind whose=whose(record) name=text_of(record, "name") /> }.into_any()
 }
 
 #[component]
-fn TestButton(id: Id<Credential>, kind: CredentialKind, whose: Option<String>, name: String) -> impl IntoView {
+fn TestButton(
+    id: Id<Credential>,
+    kind: Memo<CredentialKind>,
+    whose: Signal<Option<Option<String>>>,
+    name: Memo<String>,
+) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
     let open = RwSignal::new(false);
-    let signs_in = matches!(kind, CredentialKind::SshKey | CredentialKind::SshPassword);
+    let signs_in = Memo::new(move |_| matches!(kind.get(), CredentialKind::SshKey | CredentialKind::SshPassword));
     let machine = RwSignal::new(Vec::<Pick>::new());
     let problem = RwSignal::new(None::<String>);
     let outcome = RwSignal::new(None::<Tested>);
@@ -153,7 +154,7 @@ fn TestButton(id: Id<Credential>, kind: CredentialKind, whose: Option<String>, n
                 open.set(true);
             })
         />
-        <Dialog open title=Signal::derive(move || t_string!(i18n, secrets.test.title, name = name.clone()))>
+        <Dialog open title=Signal::derive(move || t_string!(i18n, secrets.test.title, name = name.get()))>
             <form
                 class="dialog__body"
                 novalidate=true
@@ -164,15 +165,14 @@ fn TestButton(id: Id<Credential>, kind: CredentialKind, whose: Option<String>, n
                     }
                 }
             >
-                {if signs_in {
-                    let whose = whose.clone();
+                {move || if signs_in.get() {
                     view! {
                         <RecordPicker
                             name="test-machine".to_owned()
                             label=Signal::derive(move || t_string!(i18n, secrets.test.machine).to_owned())
                             kind="machine"
                             chosen=machine
-                            whose=Signal::derive(move || Some(whose.clone()))
+                            whose
                             required=true
                             hint=Signal::derive(move || t_string!(i18n, secrets.test.machine_hint).to_owned())
                             problem=problem
@@ -185,7 +185,7 @@ fn TestButton(id: Id<Credential>, kind: CredentialKind, whose: Option<String>, n
                 {move || outcome.get().map(|tested| view! { <Outcome tested /> })}
                 <div class="form__actions">
                     <ActionButton
-                        label=Signal::derive(move || if signs_in {
+                        label=Signal::derive(move || if signs_in.get() {
                             t_string!(i18n, secrets.test.start)
                         } else {
                             t_string!(i18n, secrets.test.start_open)

@@ -1,5 +1,6 @@
 //! A run while it is being asked for: what was chosen and typed, and the request that it makes.
 
+use super::as_fields::quoted;
 use crate::{
     error::Problem,
     i18n::{Locale, td_string},
@@ -10,7 +11,7 @@ use crate::{
 };
 use leptos::prelude::*;
 use serde_json::{Map, Number, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What stands in place of a secret in an earlier run.
 const MASK: &str = "•••";
@@ -69,6 +70,41 @@ fn picks<T>(ids: &[Id<T>], names: &BTreeMap<String, String>) -> Vec<Pick> {
     ids.iter().filter_map(pick).collect()
 }
 
+/// The ids of what was picked.
+fn picked<T>(picks: RwSignal<Vec<Pick>>) -> Vec<Id<T>> {
+    picks.with(|picks| picks.iter().filter_map(|pick| pick.id.parse().ok()).collect())
+}
+
+/// The words that were picked.
+fn picked_words(picks: RwSignal<Vec<Pick>>) -> Vec<String> {
+    picks.with(|picks| picks.iter().map(|pick| pick.id.clone()).collect())
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            playbook: RwSignal::default(),
+            hosts: RwSignal::default(),
+            machines: RwSignal::default(),
+            limit: RwSignal::default(),
+            tags: RwSignal::default(),
+            skip_tags: RwSignal::default(),
+            questions: RwSignal::default(),
+            answers: StoredValue::default(),
+            variables: RwSignal::default(),
+            rows: StoredValue::default(),
+            earlier: StoredValue::default(),
+            becomes: RwSignal::default(),
+            become_name: RwSignal::default(),
+            diff: RwSignal::default(),
+            verbosity: RwSignal::new("0".to_owned()),
+            forks: RwSignal::default(),
+            timeout: RwSignal::default(),
+            credentials: RwSignal::default(),
+        }
+    }
+}
+
 impl Draft {
     /// A draft that begins with a request; what has no name is left out, because it is gone.
     pub fn of(
@@ -77,47 +113,64 @@ impl Draft {
         names: &BTreeMap<String, String>,
         questions: Vec<Question>,
     ) -> Self {
-        let options = &request.options;
-        let number = |value: Option<u32>| RwSignal::new(value.map(|value| value.to_string()).unwrap_or_default());
         let draft = Self {
             playbook: RwSignal::new(playbook.map(|id| picks(&[id], names)).unwrap_or_default()),
             hosts: RwSignal::new(picks(&request.hosts, names)),
             machines: RwSignal::new(picks(&request.machines, names)),
-            limit: RwSignal::new(options.limit.clone()),
-            tags: RwSignal::new(words(&options.tags)),
-            skip_tags: RwSignal::new(words(&options.skip_tags)),
-            questions: RwSignal::new(Vec::new()),
-            answers: StoredValue::new(BTreeMap::new()),
-            variables: RwSignal::new(Vec::new()),
-            rows: StoredValue::new(0),
-            earlier: StoredValue::new(options.variables.clone()),
-            becomes: RwSignal::new(options.become_user),
-            become_name: RwSignal::new(options.become_name.clone()),
-            diff: RwSignal::new(options.diff),
-            verbosity: RwSignal::new(options.verbosity.min(4).to_string()),
-            forks: number(options.forks),
-            timeout: number(options.timeout),
-            credentials: RwSignal::new(picks(&options.credentials, names)),
+            credentials: RwSignal::new(picks(&request.options.credentials, names)),
+            ..Self::default()
         };
         draft.ask(questions);
-        let asked: BTreeSet<String> =
-            draft.questions.with_untracked(|all| all.iter().map(|it| it.variable.clone()).collect());
-        for (name, value) in options.variables.iter().filter(|(name, _)| !asked.contains(*name)) {
-            draft.add(name, &shown(value));
-        }
+        draft.take(&request.options);
         draft
     }
 
-    /// Takes in what the playbook asks.
+    /// A draft of options alone, for the playbook that is picked elsewhere.
+    pub fn of_options(playbook: RwSignal<Vec<Pick>>) -> Self {
+        Self { playbook, ..Self::default() }
+    }
+
+    /// Takes in what the playbook asks. What was written for such a variable becomes its answer.
     pub fn ask(self, questions: Vec<Question>) {
         for question in &questions {
+            let is_its = |row: &Row| row.name.with_untracked(|name| name.trim() == question.variable);
+            let row = self.variables.with_untracked(|rows| rows.iter().copied().find(is_its));
+            let written = row.map(|row| row.value.get_untracked());
             let earlier = self.earlier.with_value(|all| all.get(&question.variable).map(shown));
-            let first = earlier.or_else(|| question.default.as_ref().map(shown)).unwrap_or_default();
+            let first = written.or(earlier).or_else(|| question.default.as_ref().map(shown)).unwrap_or_default();
             self.answers.update_value(|answers| {
                 answers.entry(question.variable.clone()).or_insert_with(|| RwSignal::new(first));
             });
+            if row.is_some() {
+                self.variables.update(|rows| rows.retain(|row| !is_its(row)));
+            }
         }
         self.questions.set(questions);
+    }
+
+    /// Takes in options, credentials excepted, in place of those that stand.
+    pub fn take(self, options: &RunOptions) {
+        let number = |value: Option<u32>| value.map(|value| value.to_string()).unwrap_or_default();
+        self.limit.set(options.limit.clone());
+        self.tags.set(words(&options.tags));
+        self.skip_tags.set(words(&options.skip_tags));
+        self.becomes.set(options.become_user);
+        self.become_name.set(options.become_name.clone());
+        self.diff.set(options.diff);
+        self.verbosity.set(options.verbosity.min(4).to_string());
+        self.forks.set(number(options.forks));
+        self.timeout.set(number(options.timeout));
+        self.earlier.set_value(options.variables.clone());
+        let questions = self.questions.get_untracked();
+        for question in &questions {
+            let value = options.variables.get(&question.variable).or(question.default.as_ref());
+            self.answer(&question.variable).set(value.map(shown).unwrap_or_default());
+        }
+        self.variables.set(Vec::new());
+        let is_asked = |name: &str| questions.iter().any(|question| question.variable == name);
+        for (name, value) in options.variables.iter().filter(|(name, _)| !is_asked(name)) {
+            self.add(name, &shown(value));
+        }
     }
 
     /// The answer to a question.
@@ -158,6 +211,18 @@ impl Draft {
         if !self.has_target() {
             problems.push(Problem::at("hosts", td_string!(locale, run_page.form.no_target)));
         }
+        let options = self.read_options(locale, check, &mut problems);
+        let request = playbook.map(|playbook| RunRequest {
+            playbook,
+            hosts: picked(self.hosts),
+            machines: picked(self.machines),
+            options,
+        });
+        (request, problems)
+    }
+
+    /// The options as they stand; what is wrong with them is added to the problems.
+    pub fn read_options(self, locale: Locale, check: bool, problems: &mut Vec<Problem>) -> RunOptions {
         let mut number = |field: &str, text: String, min: u32, max: u32| match text.trim() {
             "" => None,
             text => {
@@ -171,13 +236,11 @@ impl Draft {
         };
         let forks = number("options.forks", self.forks.get(), 1, FORKS);
         let timeout = number("options.timeout", self.timeout.get(), 1, TIMEOUT);
-        let variables = self.read_variables(locale, &mut problems);
-        let ids =
-            |picks: RwSignal<Vec<Pick>>| picks.with(|all| all.iter().map(|pick| pick.id.clone()).collect::<Vec<_>>());
-        let options = RunOptions {
+        let variables = self.read_variables(locale, problems);
+        RunOptions {
             limit: self.limit.get().trim().to_owned(),
-            tags: ids(self.tags),
-            skip_tags: ids(self.skip_tags),
+            tags: picked_words(self.tags),
+            skip_tags: picked_words(self.skip_tags),
             variables,
             check,
             diff: check || self.diff.get(),
@@ -185,16 +248,73 @@ impl Draft {
             become_name: if self.becomes.get() { self.become_name.get().trim().to_owned() } else { String::new() },
             verbosity: self.verbosity.get().parse().unwrap_or(0),
             forks,
-            credentials: ids(self.credentials).iter().filter_map(|id| id.parse().ok()).collect(),
+            credentials: picked(self.credentials),
             timeout,
-        };
-        let request = playbook.map(|playbook| RunRequest {
-            playbook,
-            hosts: ids(self.hosts).iter().filter_map(|id| id.parse().ok()).collect(),
-            machines: ids(self.machines).iter().filter_map(|id| id.parse().ok()).collect(),
-            options,
-        });
-        (request, problems)
+        }
+    }
+
+    /// The options as YAML, without what stands there anyway and without secrets and credentials. What cannot be
+    /// right is written as it was typed, so that whoever reads it tells.
+    pub fn yaml(self, check: bool) -> String {
+        let mut text = String::new();
+        let mut add = |name: &str, value: String| text.push_str(&format!("{name}: {value}\n"));
+        let limit = self.limit.get().trim().to_owned();
+        if !limit.is_empty() {
+            add("limit", quoted(&limit));
+        }
+        for (name, picks) in [("tags", self.tags), ("skip_tags", self.skip_tags)] {
+            let words: Vec<String> = picked_words(picks).iter().map(|word| quoted(word)).collect();
+            if !words.is_empty() {
+                add(name, format!("[{}]", words.join(", ")));
+            }
+        }
+        for (name, is_on) in [("check", check), ("diff", self.diff.get()), ("become", self.becomes.get())] {
+            if is_on {
+                add(name, "true".to_owned());
+            }
+        }
+        let become_name = self.become_name.get().trim().to_owned();
+        if self.becomes.get() && !become_name.is_empty() {
+            add("become_name", quoted(&become_name));
+        }
+        let verbosity = self.verbosity.get();
+        if verbosity != "0" {
+            add("verbosity", verbosity);
+        }
+        for (name, number) in [("forks", self.forks.get()), ("timeout", self.timeout.get())] {
+            let number = number.trim();
+            if !number.is_empty() {
+                add(name, number.parse::<u32>().map_or_else(|_| quoted(number), |number| number.to_string()));
+            }
+        }
+        let variables = self.variables_yaml();
+        if !variables.is_empty() {
+            text.push_str(&format!("variables:\n{variables}"));
+        }
+        text
+    }
+
+    fn variables_yaml(self) -> String {
+        let mut text = String::new();
+        let mut add = |name: &str, value: &Value| text.push_str(&format!("  {}: {value}\n", quoted(name)));
+        for question in self.questions.get() {
+            let answer = self.answer(&question.variable).get();
+            if question.answer == AnswerKind::Secret {
+                continue;
+            }
+            match answered(&question, &answer) {
+                Ok(Some(value)) => add(&question.variable, &value),
+                Ok(None) => {}
+                Err(()) => add(&question.variable, &Value::from(answer)),
+            }
+        }
+        for row in self.variables.get() {
+            let (name, value) = (row.name.get().trim().to_owned(), row.value.get());
+            if !name.is_empty() || !value.is_empty() {
+                add(&name, &typed(&value));
+            }
+        }
+        text
     }
 
     fn read_variables(self, locale: Locale, problems: &mut Vec<Problem>) -> Map<String, Value> {
@@ -336,6 +456,46 @@ mod tests {
         let fields: Vec<String> = draft.read(Locale::en, false).1.into_iter().map(|it| it.field).collect();
 
         assert_eq!(fields, ["hosts", "options.forks", "variable-1", "variable-3"]);
+    }
+
+    #[test]
+    fn options_are_written_as_yaml_and_wrong_ones_as_they_were_typed() {
+        let owner = Owner::new();
+        owner.set();
+        let draft = Draft::default();
+        assert_eq!(draft.yaml(false), "");
+        let options = RunOptions {
+            limit: "web*".to_owned(),
+            tags: vec!["config".to_owned(), "1st".to_owned()],
+            become_user: true,
+            forks: Some(5),
+            variables: json!({"port": 80, "name": "a b", "list": [1, "2"]}).as_object().expect("a mapping").clone(),
+            ..RunOptions::default()
+        };
+        draft.ask(vec![Question { variable: "name".to_owned(), ..Question::default() }]);
+        draft.take(&options);
+
+        let all = "limit: \"web*\"\ntags: [config, \"1st\"]\ncheck: true\nbecome: true\nforks: 5\n\
+                   variables:\n  name: \"a b\"\n  port: 80\n  list: [1,\"2\"]\n";
+        assert_eq!(draft.yaml(true), all);
+
+        draft.take(&RunOptions::default());
+        draft.forks.set("many".to_owned());
+        assert_eq!(draft.yaml(false), "forks: many\n");
+    }
+
+    #[test]
+    fn what_was_written_for_a_variable_answers_the_question_for_it() {
+        let owner = Owner::new();
+        owner.set();
+        let draft = Draft::default();
+        draft.add("port", "8080");
+        draft.add("other", "x");
+
+        draft.ask(vec![Question { variable: "port".to_owned(), ..Question::default() }]);
+
+        assert_eq!(draft.answer("port").get_untracked(), "8080");
+        assert_eq!(draft.variables.with_untracked(Vec::len), 1);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The editor of playbooks: a textarea that works by itself, and CodeMirror over it once that is loaded.
 
+use super::while_live;
 use crate::{
     app::{beside, refusal},
     authentication::policy::Verb,
@@ -176,7 +177,7 @@ pub fn content_control(input: beside::Input) -> AnyView {
 fn ContentControl(input: beside::Input) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
-    let beside::Input { name, label, value, required, is_new, hint, problem, other } = input;
+    let beside::Input { name, label, value, required, is_new, hint, problem, other, .. } = input;
     let checked = RwSignal::new(None::<Checked>);
     let go = RwSignal::new(None::<(u32, u32)>);
     let marks = Signal::derive(move || {
@@ -254,12 +255,8 @@ fn ContentControl(input: beside::Input) -> impl IntoView {
 }
 
 /// What stands first on a playbook's page: what Ansible says of it.
-pub fn overview(record: &RawRecord) -> AnyView {
-    if record.base.deleted_at.is_some() {
-        return ().into_any();
-    }
-    let id = record.base.id.cast::<Playbook>();
-    view! { <Verdict id /> }.into_any()
+pub fn overview(record: Signal<RawRecord>) -> AnyView {
+    while_live(record, |id| view! { <Verdict id /> }.into_any())
 }
 
 /// The marks of a playbook as it stands. The browser asks, because Ansible takes seconds.

@@ -3,13 +3,14 @@
 use super::{
     editor::{CodeEditor, Written},
     versions::use_asked,
+    while_live,
 };
 use crate::{
     app::refusal,
     authentication::policy::Verb,
     error::Error,
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, use_i18n},
+    i18n::{t, t_string, use_i18n},
     id::Id,
     provisioning::{
         books::{FileText, ProjectFile, Unpacked},
@@ -17,21 +18,16 @@ use crate::{
     },
     storage::{Playbook, item::RawRecord},
     ui::{
-        ActionButton, ButtonLook, Bytes, CheckField, ConfirmDialog, Dialog, Empty, Icon, Live, LiveView, Panel,
-        Skeleton, TextField, Toasts, Trouble, UnsavedGuard, address::escaped, use_address, use_toasts,
+        ActionButton, ButtonLook, Bytes, CheckField, ConfirmDialog, Dialog, Empty, Icon, Live, LiveView, Notice, Panel,
+        Skeleton, TextField, Tone, Trouble, UnsavedGuard, address::escaped, use_address, use_toasts,
     },
 };
 use icondata_lu as lu;
 use leptos::{html, prelude::*};
-use leptos_i18n::I18nContext;
 
 /// The tab.
-pub fn tab(record: &RawRecord) -> AnyView {
-    if record.base.deleted_at.is_some() {
-        return ().into_any();
-    }
-    let id = record.base.id.cast::<Playbook>();
-    view! { <Files id /> }.into_any()
+pub fn tab(record: Signal<RawRecord>) -> AnyView {
+    while_live(record, |id| view! { <Files id /> }.into_any())
 }
 
 #[component]
@@ -351,10 +347,12 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
     let replace = RwSignal::new(false);
     let busy = RwSignal::new(false);
     let problem = RwSignal::new(None::<String>);
+    let outcome = RwSignal::new(None::<Unpacked>);
     let is_archive = RwSignal::new(false);
     Effect::new(move || {
         if !uploading.get() {
             problem.set(None);
+            outcome.set(None);
             is_archive.set(false);
         }
     });
@@ -364,10 +362,13 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
             Ok(text) => {
                 problem.try_set(None);
                 match serde_json::from_str::<Unpacked>(&text) {
-                    Ok(unpacked) => tell(unpacked, toasts, i18n),
-                    Err(_) => toasts.done(t_string!(i18n, playbooks.tree.uploaded)),
+                    // What came of an archive is more than one glance, so it stands where it was asked for.
+                    Ok(unpacked) => drop(outcome.try_set(Some(unpacked))),
+                    Err(_) => {
+                        toasts.done(t_string!(i18n, playbooks.tree.uploaded));
+                        uploading.try_set(false);
+                    }
                 }
-                uploading.try_set(false);
             }
             Err(message) if message.is_empty() => {
                 drop(problem.try_set(Some(t_string!(i18n, playbooks.tree.no_answer).to_owned())));
@@ -384,6 +385,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
             return;
         }
         busy.set(true);
+        outcome.set(None);
         browser::send(input, id, &folder.get_untracked(), replace.get_untracked(), done);
     };
     view! {
@@ -405,6 +407,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
                             aria-describedby="upload-hint upload-problem"
                             on:change=move |_| {
                                 problem.set(None);
+                                outcome.set(None);
                                 is_archive.set(browser::name(input).is_some_and(|name| is_zip(&name)));
                             }
                         />
@@ -432,6 +435,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
                         }
                         .into_any()
                     }}
+                    {move || outcome.get().map(|unpacked| view! { <Outcome unpacked /> })}
                 </div>
                 <div class="dialog__actions">
                     <ActionButton
@@ -455,19 +459,26 @@ fn is_zip(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".zip")
 }
 
-/// Says what came of an archive. The page is made anew by the change, so a toast says it.
-fn tell(unpacked: Unpacked, toasts: Toasts, i18n: I18nContext<Locale>) {
-    let mut text = t_string!(i18n, playbooks.tree.taken, count = unpacked.files.to_string());
-    if unpacked.playbook {
-        text = format!("{text}. {}", t_string!(i18n, playbooks.tree.taken_playbook));
-    }
-    toasts.done(text);
-    let (left_out, code) = (unpacked.left_out.join(", "), unpacked.code.join(", "));
-    if !left_out.is_empty() {
-        toasts.warn(format!("{} {left_out}", t_string!(i18n, playbooks.tree.left_out)));
-    }
-    if !code.is_empty() {
-        toasts.warn(format!("{} {code}", t_string!(i18n, playbooks.tree.code)));
+/// What came of an archive: how much was taken, what was not, and what to look at.
+#[component]
+fn Outcome(unpacked: Unpacked) -> impl IntoView {
+    let i18n = use_i18n();
+    let Unpacked { files, playbook, left_out, code, .. } = unpacked;
+    let list = |paths: Vec<String>| {
+        let lines = paths.into_iter().map(|path| view! { <li class="mono">{path}</li> }).collect_view();
+        view! { <ul class="problems">{lines}</ul> }
+    };
+    view! {
+        <Notice tone=Tone::Good>
+            {move || t_string!(i18n, playbooks.tree.taken, count = files.to_string())} ". "
+            {playbook.then_some(t!(i18n, playbooks.tree.taken_playbook))}
+        </Notice>
+        {(!left_out.is_empty()).then(|| view! {
+            <Notice tone=Tone::Warn>{t!(i18n, playbooks.tree.left_out)} {list(left_out)}</Notice>
+        })}
+        {(!code.is_empty()).then(|| view! {
+            <Notice tone=Tone::Warn>{t!(i18n, playbooks.tree.code)} {list(code)}</Notice>
+        })}
     }
 }
 

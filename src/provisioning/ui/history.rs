@@ -20,8 +20,8 @@ use crate::{
     },
     time::Timestamp,
     ui::{
-        ActionButton, Address, Ago, ButtonLook, Empty, Icon, LinkButton, Live, LiveView, Menu, Notice, PageHead, Pick,
-        TextField, Tone, use_address,
+        ActionButton, Address, Ago, ButtonLook, Empty, Icon, LinkButton, Live, LiveView, Menu, Outdated, PageHead,
+        Pick, TextField, use_address,
     },
 };
 use icondata_lu as lu;
@@ -326,9 +326,7 @@ fn Listed(live: Live<RunPage>, filters: Filters) -> impl IntoView {
     let ids = move || page.with(|page| page.items.iter().map(|run| run.id).collect::<Vec<_>>());
     let playbook = fixed.with_value(|fixed| fixed.playbook);
     view! {
-        {move || live.trouble().get().map(|error| view! {
-            <Notice tone=Signal::stored(Tone::Warn)>{error.message(i18n.get_locale())}</Notice>
-        })}
+        <Outdated live />
         {move || match (is_empty.get(), is_all.get()) {
             (true, true) => view! {
                 <Empty icon=Signal::stored(lu::LuPlay) text=Signal::derive(move || t_string!(i18n, run_page.list.empty).to_owned())>

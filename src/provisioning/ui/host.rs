@@ -1,7 +1,7 @@
 //! What a group's page shows beside its record: the inventory as Ansible reads it, and the keys of its free
 //! addresses.
 
-use super::keys::KeysPanel;
+use super::{id_of, keys::KeysPanel, text_of};
 use crate::{
     app::beside::Tab,
     events::{client::use_changes, model::Topic},
@@ -25,13 +25,12 @@ pub const TABS: &[Tab] = &[
     Tab { name: "ssh", label: text!(machines.keys.tab), view: ssh },
 ];
 
-fn inventory(record: &RawRecord) -> AnyView {
-    view! { <InventoryTab id=record.base.id.cast() /> }.into_any()
+fn inventory(record: Signal<RawRecord>) -> AnyView {
+    view! { <InventoryTab id=id_of(record) /> }.into_any()
 }
 
-fn ssh(record: &RawRecord) -> AnyView {
-    let name = record.item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-    view! { <KeysPanel owner=KeyOwner::Host(record.base.id.cast()) name=Signal::stored(name) /> }.into_any()
+fn ssh(record: Signal<RawRecord>) -> AnyView {
+    view! { <KeysPanel owner=KeyOwner::Host(id_of(record)) name=text_of(record, "name") /> }.into_any()
 }
 
 #[component]

@@ -1,14 +1,18 @@
 //! What a machine's page shows beside its record: its connection and keys, its facts, its runs, and *wake*.
 
 use super::{
-    RUNS_OF_MACHINE,
+    RUNS_OF_MACHINE, id_of,
     keys::{KeyList, KeyQuestion, KeysPanel},
+    text_of, whose,
 };
 use crate::{
     app::{beside::Tab, refusal},
     authentication::policy::Verb,
     error::Error,
-    events::{client::use_changes, model::Topic},
+    events::{
+        client::{hear_passing, use_changes},
+        model::Topic,
+    },
     i18n::{Locale, t, t_string, td_string, use_i18n},
     id::Id,
     provisioning::{
@@ -36,32 +40,27 @@ pub const TABS: &[Tab] = &[
 ];
 
 /// The buttons at the head of a machine's page.
-pub fn actions(record: &RawRecord) -> AnyView {
-    let has_mac = record.item.get("mac").is_some_and(Value::is_string);
-    view! { <WakeButton id=record.base.id.cast() has_mac /> }.into_any()
+pub fn actions(record: Signal<RawRecord>) -> AnyView {
+    view! { <WakeButton id=id_of(record) mac=text_of(record, "mac") /> }.into_any()
 }
 
-fn name_of(record: &RawRecord) -> String {
-    record.item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned()
+fn ssh(record: Signal<RawRecord>) -> AnyView {
+    view! { <SshTab id=id_of(record) name=text_of(record, "name") whose=whose(record) /> }.into_any()
 }
 
-fn ssh(record: &RawRecord) -> AnyView {
-    let whose = record.base.customer.map(|customer| customer.to_string());
-    view! { <SshTab id=record.base.id.cast() name=name_of(record) whose /> }.into_any()
-}
-
-fn facts(record: &RawRecord) -> AnyView {
-    view! { <FactsTab id=record.base.id.cast() revision=record.base.revision /> }.into_any()
+fn facts(record: Signal<RawRecord>) -> AnyView {
+    let revision = Memo::new(move |_| record.with(|record| record.base.revision));
+    view! { <FactsTab id=id_of(record) revision /> }.into_any()
 }
 
 #[component]
-fn WakeButton(id: Id<Machine>, has_mac: bool) -> impl IntoView {
+fn WakeButton(id: Id<Machine>, mac: Memo<String>) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
     let busy = RwSignal::new(false);
     let refused = refusal(Verb::Operate, "machine");
     let refused = Signal::derive(move || {
-        refused.get().or_else(|| (!has_mac).then(|| t_string!(i18n, machines.wake.no_mac).to_owned()))
+        refused.get().or_else(|| mac.with(String::is_empty).then(|| t_string!(i18n, machines.wake.no_mac).to_owned()))
     });
     let wake = Callback::new(move |()| {
         busy.set(true);
@@ -85,13 +84,23 @@ fn WakeButton(id: Id<Machine>, has_mac: bool) -> impl IntoView {
 }
 
 #[component]
-fn SshTab(id: Id<Machine>, name: String, whose: Option<String>) -> impl IntoView {
+fn SshTab(id: Id<Machine>, name: Memo<String>, whose: Signal<Option<Option<String>>>) -> impl IntoView {
     let i18n = use_i18n();
     let owner = KeyOwner::Machine(id);
-    let name = Signal::stored(name);
     let toasts = use_toasts();
     let chosen = RwSignal::new(Vec::<Pick>::new());
     let report = RwSignal::new(None::<CheckReport>);
+    // What has ended of a check that is under way.
+    let ended = RwSignal::new(Vec::<StepResult>::new());
+    let report_id = Id::<CheckReport>::new();
+    hear_passing(
+        Topic::Check(report_id),
+        Callback::new(move |told| {
+            if let Ok(step) = serde_json::from_value::<StepResult>(told) {
+                ended.try_update(|ended| ended.push(step));
+            }
+        }),
+    );
     let problem = RwSignal::new(None::<String>);
     let busy = RwSignal::new(false);
     let check = Callback::new(move |()| {
@@ -100,10 +109,11 @@ fn SshTab(id: Id<Machine>, name: String, whose: Option<String>) -> impl IntoView
         }
         busy.set(true);
         problem.set(None);
+        ended.set(Vec::new());
         let credentials =
             chosen.with_untracked(|chosen| chosen.iter().filter_map(|pick| pick.id.parse().ok()).collect());
         leptos::task::spawn_local(async move {
-            match check_connection(id, credentials).await {
+            match check_connection(id, credentials, Some(report_id)).await {
                 Ok(found) => drop(report.try_set(Some(found))),
                 Err(Error::Invalid { problems }) => {
                     problem.try_set(problems.into_iter().next().map(|problem| problem.message));
@@ -132,7 +142,7 @@ fn SshTab(id: Id<Machine>, name: String, whose: Option<String>) -> impl IntoView
                             label=Signal::derive(move || t_string!(i18n, machines.check.credentials).to_owned())
                             kind="credential"
                             chosen
-                            whose=Signal::stored(Some(whose))
+                            whose
                             many=true
                             hint=Signal::derive(move || t_string!(i18n, machines.check.credentials_hint).to_owned())
                             problem
@@ -156,7 +166,12 @@ fn SshTab(id: Id<Machine>, name: String, whose: Option<String>) -> impl IntoView
                         />
                     </div>
                     <div class="stack" aria-live="polite">
-                        {move || report.get().map(|report| view! { <Report report /> })}
+                        {move || if busy.get() {
+                            let steps = Signal::derive(move || with_open(&ended.get()));
+                            view! { <Steps steps /> }.into_any()
+                        } else {
+                            report.get().map(|report| view! { <Report report /> }).into_any()
+                        }}
                         <KeyList keys asked />
                     </div>
                 </div>
@@ -177,31 +192,107 @@ fn Report(report: CheckReport) -> impl IntoView {
             " "
             <Ago at=report.at />
         </Notice>
+        <Steps steps=Signal::stored(report.steps.into_iter().map(Stage::Ended).collect::<Vec<_>>()) />
+    }
+}
+
+/// How far a step of a check is.
+#[derive(Clone, PartialEq)]
+enum Stage {
+    Ended(StepResult),
+    UnderWay(CheckStep),
+    ToCome(CheckStep),
+}
+
+impl Stage {
+    const fn step(&self) -> CheckStep {
+        match self {
+            Self::Ended(StepResult { step, .. }) | Self::UnderWay(step) | Self::ToCome(step) => *step,
+        }
+    }
+
+    fn state(&self, locale: Locale) -> &'static str {
+        match self {
+            Self::Ended(ended) => match ended.state {
+                StepState::Passed => td_string!(locale, machines.check.state.passed),
+                StepState::Failed => td_string!(locale, machines.check.state.failed),
+                StepState::NotTried => td_string!(locale, machines.check.state.not_tried),
+            },
+            Self::UnderWay(_) => td_string!(locale, machines.check.state.under_way),
+            Self::ToCome(_) => td_string!(locale, machines.check.state.to_come),
+        }
+    }
+
+    const fn look(&self) -> (Tone, icondata_core::Icon) {
+        match self {
+            Self::Ended(ended) => match ended.state {
+                StepState::Passed => (Tone::Good, lu::LuCircleCheck),
+                StepState::Failed => (Tone::Bad, lu::LuCircleX),
+                StepState::NotTried => (Tone::Idle, lu::LuCircleDashed),
+            },
+            Self::UnderWay(_) => (Tone::Busy, lu::LuLoaderCircle),
+            Self::ToCome(_) => (Tone::Idle, lu::LuCircleDashed),
+        }
+    }
+}
+
+/// All steps of a check of which these have ended. After one that failed no other is taken.
+fn with_open(ended: &[StepResult]) -> Vec<Stage> {
+    let mut is_open = ended.iter().any(|step| step.state == StepState::Failed);
+    CheckStep::ALL
+        .into_iter()
+        .map(|step| match ended.iter().find(|ended| ended.step == step) {
+            Some(ended) => Stage::Ended(ended.clone()),
+            None if is_open => Stage::ToCome(step),
+            None => {
+                is_open = true;
+                Stage::UnderWay(step)
+            }
+        })
+        .collect()
+}
+
+#[component]
+fn Steps(steps: Signal<Vec<Stage>>) -> impl IntoView {
+    let i18n = use_i18n();
+    view! {
         <ol class="check-steps" aria-label=move || t_string!(i18n, machines.check.title)>
-            {report.steps.into_iter().map(|step| view! { <Step step /> }).collect_view()}
+            {CheckStep::ALL
+                .into_iter()
+                .map(|step| {
+                    let stage = Memo::new(move |_| steps.with(|all| all.iter().find(|it| it.step() == step).cloned()));
+                    move || stage.get().map(|stage| view! { <Step stage /> })
+                })
+                .collect_view()}
         </ol>
     }
 }
 
 #[component]
-fn Step(step: StepResult) -> impl IntoView {
+fn Step(stage: Stage) -> impl IntoView {
     let i18n = use_i18n();
-    let (tone, icon) = match step.state {
-        StepState::Passed => (Tone::Good, lu::LuCircleCheck),
-        StepState::Failed => (Tone::Bad, lu::LuCircleX),
-        StepState::NotTried => (Tone::Idle, lu::LuCircleDashed),
+    let (tone, icon) = stage.look();
+    let step = stage.step();
+    let is_busy = tone == Tone::Busy;
+    let ended = match &stage {
+        Stage::Ended(ended) => Some(ended.clone()),
+        Stage::UnderWay(_) | Stage::ToCome(_) => None,
     };
-    let StepResult { step, state, detail, remedy, took_ms } = step;
+    let is_said = ended.is_some();
     view! {
         <li class="check-steps__step" data-tone=tone.name()>
-            <span class="check-steps__icon"><Icon icon /></span>
+            <span class="check-steps__icon" data-busy=is_busy.then_some("true")><Icon icon /></span>
             <span class="check-steps__name">{move || step_name(step, i18n.get_locale())}</span>
-            <span class="visually-hidden">{move || step_state(state, i18n.get_locale())}</span>
-            <span class="check-steps__detail">
-                {detail}
-                {remedy.map(|remedy| view! { <span class="check-steps__remedy">{remedy}</span> })}
+            <span class=if is_said { "visually-hidden" } else { "check-steps__detail" }>
+                {move || stage.state(i18n.get_locale())}
             </span>
-            {(state != StepState::NotTried).then(|| view! { <span class="soft number">{format!("{took_ms} ms")}</span> })}
+            {ended.map(|StepResult { state, detail, remedy, took_ms, .. }| view! {
+                <span class="check-steps__detail">
+                    {detail}
+                    {remedy.map(|remedy| view! { <span class="check-steps__remedy">{remedy}</span> })}
+                </span>
+                {(state != StepState::NotTried).then(|| view! { <span class="soft number">{format!("{took_ms} ms")}</span> })}
+            })}
         </li>
     }
 }
@@ -217,16 +308,8 @@ fn step_name(step: CheckStep, locale: Locale) -> &'static str {
     }
 }
 
-fn step_state(state: StepState, locale: Locale) -> &'static str {
-    match state {
-        StepState::Passed => td_string!(locale, machines.check.state.passed),
-        StepState::Failed => td_string!(locale, machines.check.state.failed),
-        StepState::NotTried => td_string!(locale, machines.check.state.not_tried),
-    }
-}
-
 #[component]
-fn FactsTab(id: Id<Machine>, revision: i64) -> impl IntoView {
+fn FactsTab(id: Id<Machine>, revision: Memo<i64>) -> impl IntoView {
     let i18n = use_i18n();
     let changes = use_changes(vec![Topic::Records("machine".to_owned())]);
     view! {
@@ -234,7 +317,8 @@ fn FactsTab(id: Id<Machine>, revision: i64) -> impl IntoView {
             fetch=move || get_facts(id)
             changes
             view=move |live| {
-                let known = live.value();
+                // What is unfolded stays so when another machine has changed.
+                let known = Memo::new(move |_| live.value().get());
                 move || match known.get() {
                     Some(facts) => view! { <Facts id revision facts /> }.into_any(),
                     None => view! {
@@ -253,7 +337,7 @@ fn FactsTab(id: Id<Machine>, revision: i64) -> impl IntoView {
 }
 
 #[component]
-fn Facts(id: Id<Machine>, revision: i64, facts: MachineFacts) -> impl IntoView {
+fn Facts(id: Id<Machine>, revision: Memo<i64>, facts: MachineFacts) -> impl IntoView {
     let i18n = use_i18n();
     let MachineFacts { run, gathered_at, facts, differences } = facts;
     let pretty = serde_json::to_string_pretty(&facts).unwrap_or_default();
@@ -342,7 +426,7 @@ fn Facts(id: Id<Machine>, revision: i64, facts: MachineFacts) -> impl IntoView {
 }
 
 #[component]
-fn Differences(id: Id<Machine>, revision: i64, differences: Vec<FactDifference>) -> impl IntoView {
+fn Differences(id: Id<Machine>, revision: Memo<i64>, differences: Vec<FactDifference>) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
     let busy = RwSignal::new(false);
@@ -352,6 +436,7 @@ fn Differences(id: Id<Machine>, revision: i64, differences: Vec<FactDifference>)
             return;
         }
         busy.set(true);
+        let revision = revision.get_untracked();
         leptos::task::spawn_local(async move {
             match adopt_facts(id, fields, Some(revision)).await {
                 Ok(_) => toasts.done(t_string!(i18n, machines.facts.adopted)),

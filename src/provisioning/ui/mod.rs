@@ -1,6 +1,7 @@
 //! The pages of runs: the form that starts one, one live, and all that were; and what the pages of
 //! machines, hosts, playbooks, schedules and credentials show beside their fields.
 
+mod as_fields;
 mod badge;
 mod compare;
 mod console;
@@ -17,8 +18,10 @@ pub mod machine;
 mod of_record;
 mod result;
 mod run;
+mod run_fields;
 mod run_form;
 pub mod schedule;
+pub mod schedule_options;
 pub mod survey;
 mod tree;
 pub mod versions;
@@ -26,7 +29,7 @@ pub mod versions;
 pub use badge::{RecapBar, RunBadge, TaskBadge, recap_words, state_word};
 pub use compare::ComparePage;
 pub use history::{RunList, RunsPage};
-pub use of_record::{RUNS_OF_MACHINE, RUNS_OF_PLAYBOOK, run_playbook};
+pub use of_record::{LAST_RUN, RUNS_OF_MACHINE, RUNS_OF_PLAYBOOK, run_playbook};
 pub use run::RunPage;
 pub use run_form::{NewRunPage, RunPlaybookPage};
 
@@ -34,7 +37,33 @@ use super::model::Run;
 use crate::{
     id::Id,
     jobs::{model::Job, ui::span},
+    storage::item::RawRecord,
 };
+use leptos::prelude::*;
+use serde_json::Value;
+
+/// The id of a record that is shown; it is always the same one's.
+fn id_of<T>(record: Signal<RawRecord>) -> Id<T> {
+    record.with_untracked(|record| record.base.id.cast())
+}
+
+/// A field of a record that is shown, as it stands; empty where there is none.
+fn text_of(record: Signal<RawRecord>, field: &'static str) -> Memo<String> {
+    Memo::new(move |_| {
+        record.with(|record| record.item.get(field).and_then(Value::as_str).unwrap_or_default().to_owned())
+    })
+}
+
+/// Whose a record that is shown is, as pickers of other records want it.
+fn whose(record: Signal<RawRecord>) -> Signal<Option<Option<String>>> {
+    Signal::derive(move || Some(record.with(|record| record.base.customer.map(|customer| customer.to_string()))))
+}
+
+/// Shows something of a record unless it is removed.
+fn while_live<T: 'static>(record: Signal<RawRecord>, view: fn(Id<T>) -> AnyView) -> AnyView {
+    let is_live = Memo::new(move |_| record.with(|record| record.base.deleted_at.is_none()));
+    (move || is_live.get().then(|| view(id_of(record)))).into_any()
+}
 
 /// The end of a run's number: what people call it by.
 pub fn short(id: Id<Job>) -> String {

@@ -1,23 +1,56 @@
 //! What the pages of playbooks and machines show of runs.
 
-use super::RunList;
+use super::{RunBadge, RunList, id_of};
 use crate::{
-    app::{beside::Tab, refusal},
+    app::{
+        beside::{Column, Tab},
+        refusal,
+    },
     authentication::policy::Verb,
     i18n::{t_string, td_string, use_i18n},
-    provisioning::model::RunQuery,
-    storage::item::RawRecord,
-    ui::{ButtonLook, LinkButton},
+    id::Id,
+    provisioning::model::{LastRun, RunQuery},
+    storage::{Playbook, item::RawRecord},
+    text,
+    ui::{Ago, ButtonLook, LinkButton},
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+/// What the list of playbooks tells of the last run of each.
+pub const LAST_RUN: &[Column] = &[
+    Column {
+        name: "last_run",
+        label: text!(run_page.last.run),
+        cell: |value| {
+            last_run(value).map(|LastRun { id, state, at, .. }| view! {
+                <span class="last-run">
+                    <a class="badge-link" href=format!("/runs/{id}")><RunBadge state=Signal::stored(state) /></a>
+                    <span class="soft"><Ago at /></span>
+                </span>
+            })
+            .into_any()
+        },
+    },
+    Column {
+        name: "last_target",
+        label: text!(run_page.last.target),
+        cell: |value| last_run(value).map(|run| run.target.join(", ")).into_any(),
+    },
+];
+
+fn last_run(value: &Value) -> Option<LastRun> {
+    LastRun::deserialize(value).ok()
+}
 
 /// The runs of a playbook.
 pub const RUNS_OF_PLAYBOOK: Tab = Tab {
     name: "runs",
     label: |locale| td_string!(locale, run_page.runs),
     view: |record| {
-        let fixed = RunQuery { playbook: Some(record.base.id.cast()), ..RunQuery::default() };
+        let fixed = RunQuery { playbook: Some(id_of(record)), ..RunQuery::default() };
         view! { <RunList fixed /> }.into_any()
     },
 };
@@ -27,17 +60,18 @@ pub const RUNS_OF_MACHINE: Tab = Tab {
     name: "runs",
     label: |locale| td_string!(locale, run_page.runs),
     view: |record| {
-        let fixed = RunQuery { machine: Some(record.base.id.cast()), ..RunQuery::default() };
+        let fixed = RunQuery { machine: Some(id_of(record)), ..RunQuery::default() };
         view! { <RunList fixed /> }.into_any()
     },
 };
 
 /// The way from a playbook to a run of it.
-pub fn run_playbook(record: &RawRecord) -> AnyView {
+pub fn run_playbook(record: Signal<RawRecord>) -> AnyView {
     let i18n = use_i18n();
+    let id: Id<Playbook> = id_of(record);
     view! {
         <LinkButton
-            href=format!("/playbooks/{}/run", record.base.id)
+            href=format!("/playbooks/{id}/run")
             label=Signal::derive(move || t_string!(i18n, run_page.run_it).to_owned())
             icon=lu::LuPlay
             look=ButtonLook::Primary

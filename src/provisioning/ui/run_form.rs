@@ -1,8 +1,12 @@
 //! The form that starts a run: where, what, and how, with what it would do beside it.
 
 use super::{
-    draft::{Draft, Row},
+    draft::Draft,
     history::name_of,
+    run_fields::{
+        AnswerFields, Asked, LimitField, OptionFields, Shared, TagFields, VariableFields, asked, follow_playbook,
+        has_options, say,
+    },
 };
 use crate::{
     app::refusal,
@@ -13,16 +17,12 @@ use crate::{
     jobs::model::Job,
     provisioning::{
         api::{get_run, preview_run, start_run},
-        books_api::{playbook_questions, playbook_tags},
-        model::{AnswerKind, Preview, Question, RunOptions, RunRequest},
+        model::{Preview, RunOptions, RunRequest},
     },
-    storage::{
-        Playbook,
-        item::{calls::get_record, ui::RecordPicker},
-    },
+    storage::{Playbook, item::ui::RecordPicker},
     ui::{
-        ActionButton, ButtonLook, CheckField, CopyButton, Icon, LinkButton, LiveView, Notice, PageHead, Panel, Pick,
-        PickerField, SelectField, Skeleton, TextField, Tone, Trouble, UnsavedGuard, use_address, use_toasts,
+        ActionButton, ButtonLook, CopyButton, Icon, LinkButton, LiveView, Notice, PageHead, Panel, Skeleton, Tone,
+        Trouble, UnsavedGuard, use_address, use_toasts,
     },
 };
 use icondata_lu as lu;
@@ -45,22 +45,6 @@ struct Beginning {
     request: RunRequest,
     names: BTreeMap<String, String>,
     asked: Asked,
-}
-
-/// What a playbook asks, and whose it is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Asked {
-    questions: Vec<Question>,
-    /// The customer, or that it is the platform's own; `None` while no playbook is chosen.
-    customer: Option<Option<String>>,
-}
-
-async fn asked(playbook: Id<Playbook>) -> Result<Asked> {
-    let record = get_record("playbook".to_owned(), playbook.to_string()).await?.record;
-    Ok(Asked {
-        questions: playbook_questions(playbook).await?,
-        customer: Some(record.base.customer.map(|customer| customer.to_string())),
-    })
 }
 
 /// What the address asks for.
@@ -164,24 +148,6 @@ fn Prepared(playbook: Option<Id<Playbook>>) -> impl IntoView {
     }
 }
 
-/// What the parts of the form share. Cheap to copy.
-#[derive(Clone, Copy)]
-struct Shared {
-    draft: Draft,
-    problems: Memo<Vec<Problem>>,
-    whose: Signal<Option<Option<String>>>,
-}
-
-impl Shared {
-    /// What is wrong at a field.
-    fn at(self, field: impl Into<String>) -> Signal<Option<String>> {
-        let field = field.into();
-        Signal::derive(move || {
-            self.problems.with(|all| all.iter().find(|it| it.field == field).map(|it| it.message.clone()))
-        })
-    }
-}
-
 #[component]
 fn Form(
     beginning: Beginning,
@@ -193,45 +159,8 @@ fn Form(
     let address = use_address();
     let Beginning { playbook, from, request, names, asked: first } = beginning;
     let draft = Draft::of(playbook, &request, &names, first.questions.clone());
-    let owner = RwSignal::new(first.customer);
-    let (tags, tags_of) = (RwSignal::new(Vec::<String>::new()), StoredValue::new(None::<Id<Playbook>>));
-    let whose = Signal::derive(move || owner.get());
-    let chosen = Memo::new(move |_| draft.playbook_id());
-    // Another playbook asks other questions.
-    Effect::watch(
-        move || chosen.get(),
-        move |chosen, _, _| {
-            let Some(chosen) = *chosen else {
-                draft.questions.set(Vec::new());
-                return;
-            };
-            leptos::task::spawn_local(async move {
-                match asked(chosen).await {
-                    Ok(asked) if draft.playbook.try_with_untracked(|_| ()).is_some() => {
-                        draft.ask(asked.questions);
-                        owner.set(asked.customer);
-                    }
-                    Ok(_) => {}
-                    Err(error) => toasts.failed(&error),
-                }
-            });
-        },
-        false,
-    );
-    // Ansible itself is asked for the tags, which may take a second.
-    Effect::new(move || {
-        let Some(chosen) = chosen.get() else { return };
-        if tags_of.get_value() == Some(chosen) {
-            return;
-        }
-        tags_of.set_value(Some(chosen));
-        leptos::task::spawn_local(async move {
-            // Without an answer tags are typed freely.
-            if let Ok(found) = playbook_tags(chosen).await {
-                tags.try_set(found);
-            }
-        });
-    });
+    let (asked, tags) = follow_playbook(draft, first);
+    let whose = Signal::derive(move || asked.with(|asked| asked.customer.clone()));
 
     let read = Memo::new(move |_| draft.read(i18n.get_locale(), false));
     let (stands, sent) = (StoredValue::new(read.get_untracked().0), RwSignal::new(false));
@@ -247,7 +176,7 @@ fn Form(
         }
         all
     });
-    let shared = Shared { draft, problems, whose };
+    let shared = Shared { draft, problems };
     let refused = refusal(Verb::Operate, "run");
     let busy = RwSignal::new(None::<bool>);
     let send = move |check: bool| {
@@ -302,11 +231,32 @@ fn Form(
         >
             <fieldset class="create__form" disabled=move || refused.get().is_some()>
                 <legend class="visually-hidden">{move || title.get()}</legend>
-                <WherePart shared is_fixed />
+                <WherePart shared whose is_fixed />
                 <AnswersPart shared />
-                <WhatPart shared tags />
-                <VariablesPart shared />
-                <OptionsPart shared />
+                <Panel title=say!(i18n, run_page.form.what)>
+                    <div class="panel__body form__grid"><TagFields shared tags /></div>
+                </Panel>
+                <Panel title=say!(i18n, run_page.form.variables)>
+                    <div class="panel__body stack"><VariableFields shared /></div>
+                </Panel>
+                <details class="panel create__advanced" open=has_options(draft)>
+                    <summary>{t!(i18n, run_page.form.options)}</summary>
+                    <div class="panel__body form__grid">
+                        <div class="form__wide">
+                            <RecordPicker
+                                name="run-credentials".to_owned()
+                                label=say!(i18n, run_page.form.credentials)
+                                kind="credential"
+                                chosen=draft.credentials
+                                whose
+                                many=true
+                                hint=say!(i18n, run_page.form.credentials_hint)
+                                problem=shared.at("options.credentials")
+                            />
+                        </div>
+                        <OptionFields shared />
+                    </div>
+                </details>
                 <Rest problems draft />
                 <div class="form__actions">
                     <ActionButton
@@ -354,17 +304,10 @@ fn show_first_problem() {
     });
 }
 
-/// Words in the person's language that follow it.
-macro_rules! say {
-    ($i18n:ident, $($key:tt)+) => {
-        Signal::derive(move || t_string!($i18n, $($key)+).to_owned())
-    };
-}
-
 #[component]
-fn WherePart(shared: Shared, is_fixed: bool) -> impl IntoView {
+fn WherePart(shared: Shared, whose: Signal<Option<Option<String>>>, is_fixed: bool) -> impl IntoView {
     let i18n = use_i18n();
-    let Shared { draft, whose, .. } = shared;
+    let draft = shared.draft;
     view! {
         <Panel title=say!(i18n, run_page.form.place)>
             <div class="panel__body form__grid">
@@ -398,21 +341,13 @@ fn WherePart(shared: Shared, is_fixed: bool) -> impl IntoView {
                     many=true
                     problem=shared.at("machines")
                 />
-                <div class="form__wide">
-                    <TextField
-                        name="run-limit"
-                        label=say!(i18n, run_page.form.limit)
-                        value=draft.limit
-                        hint=say!(i18n, run_page.form.limit_hint)
-                        problem=shared.at("options.limit")
-                    />
-                </div>
+                <LimitField shared />
             </div>
         </Panel>
     }
 }
 
-/// The playbook's own questions.
+/// The playbook's own questions, where it has some.
 #[component]
 fn AnswersPart(shared: Shared) -> impl IntoView {
     let i18n = use_i18n();
@@ -422,271 +357,10 @@ fn AnswersPart(shared: Shared) -> impl IntoView {
         has_some.get().then(|| {
             view! {
                 <Panel title=say!(i18n, run_page.form.answers)>
-                    <div class="panel__body form__grid">
-                        <For each=move || draft.questions.get() key=|it| it.variable.clone() let:question>
-                            <Answer shared question />
-                        </For>
-                    </div>
+                    <div class="panel__body form__grid"><AnswerFields shared /></div>
                 </Panel>
             }
         })
-    }
-}
-
-#[component]
-fn Answer(shared: Shared, question: Question) -> impl IntoView {
-    let i18n = use_i18n();
-    let Question { variable, question, answer, choices, required, .. } = question;
-    let value = shared.draft.answer(&variable);
-    let name = format!("answer-{variable}");
-    let problem = shared.at(format!("options.variables.{variable}"));
-    let label = Signal::stored(if question.is_empty() { variable.clone() } else { question });
-    match answer {
-        AnswerKind::Choice => {
-            let options = Signal::derive(move || {
-                let none = (String::new(), t_string!(i18n, run_page.form.choose).to_owned());
-                std::iter::once(none)
-                    .chain(choices.iter().map(|choice| (choice.clone(), choice.clone())))
-                    .collect::<Vec<_>>()
-            });
-            view! { <SelectField name label value options required problem /> }.into_any()
-        }
-        AnswerKind::Secret => view! {
-            <TextField
-                name
-                label
-                value
-                kind="password"
-                autocomplete="new-password"
-                required
-                hint=say!(i18n, run_page.form.secret_hint)
-                problem
-            />
-        }
-        .into_any(),
-        AnswerKind::Number | AnswerKind::Text => view! { <TextField name label value required problem /> }.into_any(),
-    }
-}
-
-#[component]
-fn WhatPart(shared: Shared, tags: RwSignal<Vec<String>>) -> impl IntoView {
-    let i18n = use_i18n();
-    let draft = shared.draft;
-    view! {
-        <Panel title=say!(i18n, run_page.form.what)>
-            <div class="panel__body form__grid">
-                <TagsField
-                    name="run-tags"
-                    label=say!(i18n, run_page.form.tags)
-                    chosen=draft.tags
-                    tags
-                    problem=shared.at("options.tags")
-                />
-                <TagsField
-                    name="run-skip-tags"
-                    label=say!(i18n, run_page.form.skip_tags)
-                    chosen=draft.skip_tags
-                    tags
-                    problem=shared.at("options.skip_tags")
-                />
-            </div>
-        </Panel>
-    }
-}
-
-/// Words of one's own, with those of the playbook offered.
-#[component]
-fn TagsField(
-    name: &'static str,
-    label: Signal<String>,
-    chosen: RwSignal<Vec<Pick>>,
-    tags: RwSignal<Vec<String>>,
-    problem: Signal<Option<String>>,
-) -> impl IntoView {
-    let i18n = use_i18n();
-    let words = RwSignal::new(String::new());
-    let offers = Memo::new(move |_| {
-        let typed = words.get().trim().to_owned();
-        let known = tags.get();
-        let own = (!typed.is_empty() && !known.contains(&typed)).then(|| typed.clone());
-        let found = known.into_iter().filter(|tag| tag.contains(&typed));
-        found.chain(own).map(|tag| Pick { id: tag.clone(), label: tag }).collect::<Vec<_>>()
-    });
-    view! {
-        <PickerField
-            name
-            label
-            chosen
-            many=true
-            words
-            offers
-            hint=say!(i18n, run_page.form.tags_hint)
-            problem
-        />
-    }
-}
-
-#[component]
-fn VariablesPart(shared: Shared) -> impl IntoView {
-    let i18n = use_i18n();
-    let draft = shared.draft;
-    view! {
-        <Panel title=say!(i18n, run_page.form.variables)>
-            <div class="panel__body stack">
-                <p class="soft">{t!(i18n, run_page.form.variables_hint)}</p>
-                <div class="form__rows">
-                    <For each=move || draft.variables.get() key=|row| row.number let:row>
-                        <VariableRow shared row />
-                    </For>
-                </div>
-                <div>
-                    <ActionButton
-                        label=say!(i18n, run_page.form.add_variable)
-                        icon=lu::LuPlus
-                        on_press=Callback::new(move |()| draft.add("", ""))
-                    />
-                </div>
-            </div>
-        </Panel>
-    }
-}
-
-#[component]
-fn VariableRow(shared: Shared, row: Row) -> impl IntoView {
-    let i18n = use_i18n();
-    let draft = shared.draft;
-    let Row { number, name, value } = row;
-    let own = shared.at(format!("variable-{number}"));
-    let problem = Signal::derive(move || {
-        own.get().or_else(|| {
-            let field = format!("options.variables.{}", name.get().trim());
-            shared.problems.with(|all| all.iter().find(|it| it.field == field).map(|it| it.message.clone()))
-        })
-    });
-    let place = Memo::new(move |_| {
-        draft.variables.with(|rows| rows.iter().position(|row| row.number == number).unwrap_or_default() + 1)
-    });
-    let (described, problem_id) = (format!("variable-{number}-problem"), format!("variable-{number}-problem"));
-    view! {
-        <div class="run-variable">
-            <div class="form__row">
-                <input
-                    class="input mono"
-                    autocomplete="off"
-                    spellcheck="false"
-                    placeholder=move || t_string!(i18n, run_page.form.name)
-                    aria-label=move || t_string!(i18n, run_page.form.variable_name, number = place.get().to_string())
-                    aria-invalid=move || problem.get().is_some().then_some("true")
-                    aria-describedby=move || problem.get().is_some().then(|| described.clone())
-                    prop:value=move || name.get()
-                    value=name.get_untracked()
-                    on:input=move |event| name.set(event_target_value(&event))
-                />
-                <input
-                    class="input mono"
-                    autocomplete="off"
-                    spellcheck="false"
-                    placeholder=move || t_string!(i18n, run_page.form.value)
-                    aria-label=move || t_string!(i18n, run_page.form.variable_value, number = place.get().to_string())
-                    prop:value=move || value.get()
-                    value=value.get_untracked()
-                    on:input=move |event| value.set(event_target_value(&event))
-                />
-                <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, run_page.form.drop_variable, name = name.get()))
-                    icon=lu::LuX
-                    look=ButtonLook::Icon
-                    on_press=Callback::new(move |()| draft.variables.update(|rows| rows.retain(|row| row.number != number)))
-                />
-            </div>
-            {move || problem.get().map(|problem| view! {
-                <span class="field__problem" id=problem_id.clone()><Icon icon=lu::LuCircleAlert />{problem}</span>
-            })}
-        </div>
-    }
-}
-
-#[component]
-fn OptionsPart(shared: Shared) -> impl IntoView {
-    let i18n = use_i18n();
-    let Shared { draft, whose, .. } = shared;
-    let is_open = untrack(|| {
-        draft.becomes.get()
-            || !draft.forks.with(String::is_empty)
-            || !draft.timeout.with(String::is_empty)
-            || !draft.credentials.with(Vec::is_empty)
-            || draft.verbosity.with(|it| it != "0")
-    });
-    let verbosity = Signal::derive(move || {
-        let usual = ("0".to_owned(), t_string!(i18n, run_page.form.verbosity_usual).to_owned());
-        let more = (1..=4_usize).map(|level| {
-            let flag = format!("-{}", "v".repeat(level));
-            (level.to_string(), t_string!(i18n, run_page.form.verbosity_more, flag = flag))
-        });
-        std::iter::once(usual).chain(more).collect::<Vec<_>>()
-    });
-    view! {
-        <details class="panel create__advanced" open=is_open>
-            <summary>{t!(i18n, run_page.form.options)}</summary>
-            <div class="panel__body form__grid">
-                <div class="form__wide">
-                    <RecordPicker
-                        name="run-credentials".to_owned()
-                        label=say!(i18n, run_page.form.credentials)
-                        kind="credential"
-                        chosen=draft.credentials
-                        whose
-                        many=true
-                        hint=say!(i18n, run_page.form.credentials_hint)
-                        problem=shared.at("options.credentials")
-                    />
-                </div>
-                <CheckField
-                    name="run-become"
-                    label=say!(i18n, run_page.form.becomes)
-                    value=draft.becomes
-                    hint=say!(i18n, run_page.form.become_hint)
-                    problem=shared.at("options.become")
-                />
-                {move || draft.becomes.get().then(|| view! {
-                    <TextField
-                        name="run-become-name"
-                        label=say!(i18n, run_page.form.become_name)
-                        value=draft.become_name
-                        hint=say!(i18n, run_page.form.become_name_hint)
-                        problem=shared.at("options.become_name")
-                    />
-                })}
-                <CheckField
-                    name="run-diff"
-                    label=say!(i18n, run_page.form.diff)
-                    value=draft.diff
-                    hint=say!(i18n, run_page.form.diff_hint)
-                />
-                <SelectField
-                    name="run-verbosity"
-                    label=say!(i18n, run_page.form.verbosity)
-                    value=draft.verbosity
-                    options=verbosity
-                    required=true
-                    problem=shared.at("options.verbosity")
-                />
-                <TextField
-                    name="run-forks"
-                    label=say!(i18n, run_page.form.forks)
-                    value=draft.forks
-                    hint=say!(i18n, run_page.form.forks_hint)
-                    problem=shared.at("options.forks")
-                />
-                <TextField
-                    name="run-timeout"
-                    label=say!(i18n, run_page.form.timeout)
-                    value=draft.timeout
-                    hint=say!(i18n, run_page.form.timeout_hint)
-                    problem=shared.at("options.timeout")
-                />
-            </div>
-        </details>
     }
 }
 

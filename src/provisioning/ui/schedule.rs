@@ -1,7 +1,7 @@
 //! What the pages of a schedule show beside its fields: what its rule means, when it comes next, what came of
 //! it, and its runs.
 
-use super::RunList;
+use super::{RunList, id_of, text_of};
 use crate::{
     app::{
         beside::{Input, Tab},
@@ -31,6 +31,8 @@ use crate::{
 use icondata_core::Icon;
 use icondata_lu as lu;
 use leptos::{prelude::*, task::spawn_local};
+use serde::Deserialize as _;
+use serde_json::Value;
 
 /// Milliseconds without a letter until the server is asked what a rule means.
 const PAUSE: f64 = 250.0;
@@ -52,22 +54,31 @@ pub const TABS: &[Tab] = &[Tab {
     name: "runs",
     label: text!(schedules.page.runs),
     view: |record| {
-        let fixed = RunQuery { schedule: Some(record.base.id.cast()), ..RunQuery::default() };
+        let fixed = RunQuery { schedule: Some(id_of(record)), ..RunQuery::default() };
         view! { <RunList fixed /> }.into_any()
     },
 }];
 
 /// What stands first on a schedule's page.
-pub fn overview(record: &RawRecord) -> Option<AnyView> {
-    let record: Record<Schedule> = typed(record.clone()).ok()?;
-    Some(view! { <Plan record /> }.into_any())
+pub fn overview(record: Signal<RawRecord>) -> AnyView {
+    // A record that this program cannot read has no plan to show.
+    let record = Memo::new(move |_| typed::<Schedule>(record.get()).ok());
+    view! { <Plan record /> }.into_any()
 }
 
 /// The buttons of a schedule's page.
-pub fn actions(record: &RawRecord) -> AnyView {
-    let name = record.item.get("name").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    let id = record.base.id.cast();
-    view! { <RunNow id name /> }.into_any()
+pub fn actions(record: Signal<RawRecord>) -> AnyView {
+    view! { <RunNow id=id_of(record) name=text_of(record, "name") /> }.into_any()
+}
+
+/// What came of a schedule's last time, in the list: a badge that leads to the run.
+pub fn last_result(record: &RawRecord) -> Option<AnyView> {
+    let result = LastResult::deserialize(record.item.get("last_result")?).ok()?;
+    let badge = view! { <ResultBadge result /> };
+    Some(match record.item.get("last_run").and_then(Value::as_str) {
+        Some(run) => view! { <a class="badge-link" href=format!("/runs/{run}")>{badge}</a> }.into_any(),
+        None => badge.into_any(),
+    })
 }
 
 /// The first values of a schedule that does again what a run did.
@@ -234,20 +245,26 @@ fn Told(told: SchedulePreview) -> impl IntoView {
 }
 
 #[component]
-fn Plan(record: Record<Schedule>) -> impl IntoView {
+fn Plan(record: Memo<Option<Record<Schedule>>>) -> impl IntoView {
     let i18n = use_i18n();
-    let Record { base, item } = record;
-    let zone = item.time_zone.clone().unwrap_or_default();
-    let cron = item.cron.clone();
+    let rule = Memo::new(move |_| {
+        record.with(|record| {
+            let item = record.as_ref().map(|record| &record.item);
+            item.map(|item| (item.cron.clone(), item.time_zone.clone().unwrap_or_default())).unwrap_or_default()
+        })
+    });
     // The sentence is in the language that the page is read in.
-    let told = Resource::new(move || i18n.get_locale(), move |_| preview_schedule(cron.clone(), zone.clone()));
-    let is_paused = !base.enabled;
-    let is_gone = base.deleted_at.is_some();
+    let told = Resource::new(move || (i18n.get_locale(), rule.get()), |(_, (cron, zone))| preview_schedule(cron, zone));
+    let is_paused = Memo::new(move |_| {
+        let base = record.with(|record| record.as_ref().map(|record| record.base.clone()));
+        base.is_some_and(|base| !base.enabled && base.deleted_at.is_none())
+    });
+    let last = Memo::new(move |_| record.with(|record| record.as_ref().map(|record| record.item.clone())));
     view! {
         <Panel title=Signal::derive(move || t_string!(i18n, schedules.page.plan).to_owned())>
             <div class="panel__body plan">
                 <div>
-                    {(is_paused && !is_gone).then(|| view! {
+                    {move || is_paused.get().then(|| view! {
                         <p class="plan__paused">{t!(i18n, schedules.page.paused_times)}</p>
                     })}
                     <Awaited
@@ -262,7 +279,7 @@ fn Plan(record: Record<Schedule>) -> impl IntoView {
                         })
                     />
                 </div>
-                <Last item />
+                {move || last.get().map(|item| view! { <Last item /> })}
             </div>
         </Panel>
     }
@@ -282,12 +299,11 @@ fn Last(item: Schedule) -> impl IntoView {
         }
         .into_any();
     };
-    let (tone, icon) = look_of(result);
     view! {
         <div class="plan__last">
             <h3>{t!(i18n, schedules.page.last)}</h3>
             <p>
-                <Badge tone icon label=Signal::derive(move || result_word(&result_name(result), i18n.get_locale())) />
+                <ResultBadge result />
                 " "
                 {last_at.map(|at| view! { <span class="soft"><Ago at /></span> })}
             </p>
@@ -298,6 +314,13 @@ fn Last(item: Schedule) -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+#[component]
+fn ResultBadge(result: LastResult) -> impl IntoView {
+    let i18n = use_i18n();
+    let (tone, icon) = look_of(result);
+    view! { <Badge tone icon label=Signal::derive(move || result_word(&result_name(result), i18n.get_locale())) /> }
 }
 
 fn look_of(result: LastResult) -> (Tone, Icon) {
@@ -334,7 +357,7 @@ fn result_word(name: &str, locale: Locale) -> String {
 }
 
 #[component]
-fn RunNow(id: Id<Schedule>, name: String) -> impl IntoView {
+fn RunNow(id: Id<Schedule>, name: Memo<String>) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
     let run = Action::new(move |(): &()| run_schedule(id));
@@ -343,7 +366,7 @@ fn RunNow(id: Id<Schedule>, name: String) -> impl IntoView {
         let locale = i18n.get_locale_untracked();
         match answer {
             Ok(job) => {
-                let text = td_string!(locale, schedules.page.started, name = name.clone());
+                let text = td_string!(locale, schedules.page.started, name = name.get_untracked());
                 let link = td_string!(locale, schedules.page.see_run).to_owned();
                 toasts.begun(text, (link, format!("/runs/{job}")));
             }

@@ -1,12 +1,12 @@
 //! The questions of a playbook as rows; what they write is YAML, which can be written by hand as well.
 
+use super::as_fields::{AsFields, quoted};
 use crate::{
     app::beside,
     i18n::{t, t_string, use_i18n},
     provisioning::{
         books_api::read_survey,
         model::{AnswerKind, Question},
-        ui::editor::{CodeEditor, Written},
     },
     ui::{ActionButton, ButtonLook, CheckField, SelectField, TextField},
 };
@@ -73,15 +73,6 @@ impl Row {
     }
 }
 
-/// A text as YAML takes it: JSON's way of quoting is YAML's too.
-fn quoted(text: &str) -> String {
-    let mut letters = text.chars();
-    let is_plain = letters.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-        && !["yes", "no", "on", "off", "true", "false", "null", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
-    if is_plain { text.to_owned() } else { serde_json::to_string(text).unwrap_or_default() }
-}
-
 const fn name_of(answer: AnswerKind) -> &'static str {
     match answer {
         AnswerKind::Text => "text",
@@ -99,122 +90,46 @@ pub fn control(input: beside::Input) -> AnyView {
 #[component]
 fn SurveyControl(input: beside::Input) -> impl IntoView {
     let i18n = use_i18n();
-    let beside::Input { name, label, value, hint, problem, .. } = input;
     let rows = RwSignal::new(Vec::<Row>::new());
-    // Rows are shown once the browser has read what stands there, and only where it can be read.
-    let as_rows = RwSignal::new(false);
-    // The text that the rows stand for, and how the rows themselves would write it.
-    let written = StoredValue::new(None::<String>);
-    let own = StoredValue::new(String::new());
     let count = StoredValue::new(0_u32);
-    let unread = RwSignal::new(None::<String>);
-    let next = move || {
+    let next = Callback::new(move |()| {
         count.update_value(|count| *count += 1);
         count.get_value()
-    };
-    // Which reading is under way; an answer to an older one says nothing.
-    let (turn, is_reading) = (StoredValue::new(0_u32), StoredValue::new(false));
-    let read = move |text: String| {
-        turn.update_value(|turn| *turn += 1);
-        is_reading.set_value(true);
-        let mine = turn.get_value();
-        leptos::task::spawn_local(async move {
-            let answer = read_survey(text).await;
-            if turn.try_get_value() != Some(mine) {
-                return;
-            }
-            is_reading.try_set_value(false);
-            match answer {
-                Ok(questions) => {
-                    let read: Vec<Row> = questions.iter().map(|question| Row::of(next(), question)).collect();
-                    own.try_set_value(untrack(|| read.iter().copied().map(Row::yaml).collect()));
-                    rows.try_set(read);
-                    unread.try_set(None);
-                    as_rows.try_set(true);
-                }
-                Err(error) => {
-                    unread.try_set(Some(error.message(i18n.get_locale_untracked())));
-                    as_rows.try_set(false);
-                }
-            }
-        });
-    };
-    // What stands there from the start, and what an example or a reload puts there.
-    Effect::new(move || {
-        let text = value.get();
-        let is_own = written.with_value(|written| written.as_ref() == Some(&text));
-        let is_awaited = written.with_value(Option::is_none) || is_reading.get_value();
-        if !is_own && (as_rows.get_untracked() || is_awaited) {
-            written.set_value(Some(text.clone()));
-            read(text);
-        }
     });
-    Effect::new(move || {
-        if !as_rows.get() {
-            return;
-        }
-        let text: String = rows.get().into_iter().map(Row::yaml).collect();
-        // Looking at rows changes nothing of what the person wrote; changing one does.
-        if own.with_value(|own| *own != text) {
-            own.set_value(text.clone());
-            written.set_value(Some(text.clone()));
-            value.set(text);
-        }
-    });
-    let heading = format!("{name}-rows");
-    let labelled_by = heading.clone();
-    let editor_name = StoredValue::new(name);
     view! {
-        <div class="survey" role="group" aria-labelledby=labelled_by>
-            <div class="row survey__head">
-                <span class="field__label" id=heading>{move || label.get()}</span>
-                <ActionButton
-                    label=Signal::derive(move || {
-                        if as_rows.get() { t_string!(i18n, playbooks.questions.as_yaml) } else { t_string!(i18n, playbooks.questions.as_rows) }
-                            .to_owned()
-                    })
-                    look=ButtonLook::Quiet
-                    icon=Signal::derive(move || if as_rows.get() { lu::LuCodeXml } else { lu::LuRows3 })
-                    on_press=Callback::new(move |()| {
-                        if as_rows.get_untracked() {
-                            as_rows.set(false);
-                        } else {
-                            let text = value.get_untracked();
-                            written.set_value(Some(text.clone()));
-                            read(text);
-                        }
-                    })
-                />
-            </div>
-            {move || if as_rows.get() {
-                view! { <Rows rows problem next=Callback::new(move |()| next()) /> }.into_any()
-            } else {
-                let problem = Signal::derive(move || problem.get().or_else(|| unread.get()));
-                view! { <CodeEditor name=editor_name.get_value() label value written=Written::Yaml hint problem /> }.into_any()
-            }}
-        </div>
+        <AsFields
+            input
+            to_fields=Signal::derive(move || t_string!(i18n, playbooks.questions.as_rows).to_owned())
+            read=read_survey
+            take=Callback::new(move |questions: Vec<Question>| {
+                rows.set(questions.iter().map(|question| Row::of(next.run(()), question)).collect());
+            })
+            written=Signal::derive(move || rows.get().into_iter().map(Row::yaml).collect::<String>())
+            fields=move || view! { <Rows rows next /> }
+        />
     }
 }
 
 #[component]
-fn Rows(rows: RwSignal<Vec<Row>>, problem: Signal<Option<String>>, next: Callback<(), u32>) -> impl IntoView {
+fn Rows(rows: RwSignal<Vec<Row>>, next: Callback<(), u32>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <p class="field__hint">{t!(i18n, playbooks.questions.hint)}</p>
-        {move || problem.get().map(|problem| view! { <p class="field__problem" role="alert">{problem}</p> })}
         <ol class="survey__rows">
             <For each=move || rows.get() key=|row| row.id let:row>
                 <li><RowFields row rows /></li>
             </For>
         </ol>
-        <ActionButton
-            label=Signal::derive(move || t_string!(i18n, playbooks.questions.add).to_owned())
-            icon=lu::LuPlus
-            on_press=Callback::new(move |()| {
-                let row = Row::of(next.run(()), &Question::default());
-                rows.update(|rows| rows.push(row));
-            })
-        />
+        <div>
+            <ActionButton
+                label=Signal::derive(move || t_string!(i18n, playbooks.questions.add).to_owned())
+                icon=lu::LuPlus
+                on_press=Callback::new(move |()| {
+                    let row = Row::of(next.run(()), &Question::default());
+                    rows.update(|rows| rows.push(row));
+                })
+            />
+        </div>
     }
 }
 
@@ -309,24 +224,5 @@ fn RowFields(row: Row, rows: RwSignal<Vec<Row>>) -> impl IntoView {
                 />
             </div>
         </div>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn texts_are_quoted_where_yaml_would_read_them_differently() {
-        for (text, yaml) in [
-            ("web", "web"),
-            ("no", "\"no\""),
-            ("1.5", "\"1.5\""),
-            ("a: b", "\"a: b\""),
-            ("", "\"\""),
-            ("Yes", "\"Yes\""),
-        ] {
-            assert_eq!(quoted(text), yaml);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! The versions of a playbook: a list, what differs between two of them, and a way back.
 
+use super::while_live;
 use crate::{
     app::refusal,
     authentication::policy::Verb,
@@ -45,12 +46,8 @@ where
 }
 
 /// The tab.
-pub fn tab(record: &RawRecord) -> AnyView {
-    let (id, is_removed) = (record.base.id.cast::<Playbook>(), record.base.deleted_at.is_some());
-    if is_removed {
-        return ().into_any();
-    }
-    view! { <Versions id /> }.into_any()
+pub fn tab(record: Signal<RawRecord>) -> AnyView {
+    while_live(record, |id| view! { <Versions id /> }.into_any())
 }
 
 #[component]

@@ -108,6 +108,7 @@ pub async fn find_records(kind: String, query: Query) -> Result<Page> {
     let state = &permit.context().state;
     let mut page = here::store::find(state, &permit, kind, &query).await?;
     page.labels = here::store::labels(state, &permit, kind, &page.items).await?;
+    page.beside = (here::hooks(kind.name).beside)(state, &permit, &page.items).await?;
     Ok(page)
 }
 
@@ -279,7 +280,7 @@ pub fn typed<T: Item>(record: RawRecord) -> Result<Record<T>> {
 mod here {
     pub use crate::{
         authentication::server::{Creating, Reading, Removing, Updating},
-        storage::item::server::{exchange, store},
+        storage::item::server::{exchange, hooks::hooks, store},
     };
 
     use super::Candidate;

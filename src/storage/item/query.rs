@@ -2,6 +2,7 @@
 
 use super::RawRecord;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The largest page a caller may ask for.
@@ -83,4 +84,7 @@ pub struct Page {
     /// Names of the records that this page refers to, by id. Only for our own pages; REST leaves it out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// What stands beside the fields of a record, by its id; only for our own pages, like the names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub beside: BTreeMap<String, Value>,
 }

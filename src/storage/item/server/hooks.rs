@@ -11,6 +11,8 @@ use crate::{
     },
 };
 use futures::future::BoxFuture;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Checked values before the transaction begins: the place for work that takes its time.
 pub struct Preparing<'a> {
@@ -66,6 +68,8 @@ pub struct Hooks {
     pub after: for<'a> fn(&'a State, &'a RawRecord) -> BoxFuture<'a, ()>,
     /// Further condition on what a person sees: `(column, value)`, such as a login's own user.
     pub only: fn(&dyn Proof) -> Option<(&'static str, String)>,
+    /// What our own lists show of these records that no field holds, by the record's id: asked for a page at once.
+    pub beside: for<'a> fn(&'a State, &'a dyn Proof, &'a [RawRecord]) -> BoxFuture<'a, Result<BTreeMap<String, Value>>>,
 }
 
 impl Hooks {
@@ -76,6 +80,7 @@ impl Hooks {
         remove: |_| Box::pin(async { Ok(()) }),
         after: |_, _| Box::pin(async {}),
         only: |_| None,
+        beside: |_, _, _| Box::pin(async { Ok(BTreeMap::new()) }),
     };
 }
 

@@ -62,7 +62,14 @@ pub async fn find(state: &State, permit: &dyn May<Reading>, kind: &'static Kind,
     } else {
         state.totals.of(state, permit, kind, conditions).await?
     };
-    Ok(Page { items, total, page: query.page, per_page: query.per_page, labels: BTreeMap::new() })
+    Ok(Page {
+        items,
+        total,
+        page: query.page,
+        per_page: query.per_page,
+        labels: BTreeMap::new(),
+        beside: BTreeMap::new(),
+    })
 }
 
 /// Names of everything that these records refer to, by id: what our own pages show in place of ids.

@@ -5,7 +5,7 @@ use super::{
     leading_field,
 };
 use crate::{
-    app::{setting, use_session},
+    app::{beside, setting, use_session},
     i18n::{t, t_string, use_i18n},
     text,
     ui::Menu,
@@ -17,6 +17,8 @@ use leptos::prelude::*;
 pub enum Shows {
     /// A field of the entity.
     Field(&'static Field),
+    /// What no field holds.
+    Beside(beside::Column),
     /// Whose the record is.
     Customer,
     /// Whether it is enabled.
@@ -57,7 +59,7 @@ impl Column {
             Shows::Field(field) => {
                 field.is_column() && !matches!(field.shape, Shape::Words | Shape::Addresses | Shape::Reference(_))
             }
-            Shows::Customer => false,
+            Shows::Customer | Shows::Beside(_) => false,
             Shows::Enabled | Shows::Created | Shows::Changed => true,
         }
     }
@@ -74,6 +76,11 @@ fn all(kind: &'static Kind, is_platform: bool) -> Vec<Column> {
     let lead = leading_field(kind);
     let mut columns: Vec<Column> = kind.field(lead).map(of_field).into_iter().collect();
     columns.extend(kind.fields.iter().filter(|field| field.name != lead && is_shown(field)).map(of_field));
+    columns.extend(
+        beside::columns(kind)
+            .iter()
+            .map(|column| Column::base(column.name, column.label, Shows::Beside(*column), true)),
+    );
     if is_platform && kind.tenancy == Tenancy::PerCustomer {
         columns.push(Column::base("customer", text!(records.page.customer), Shows::Customer, true));
     }
@@ -124,11 +131,12 @@ impl Columns {
     }
 
     /// The fields that must be asked for: those shown and the one that names a record.
-    pub fn fields(self, kind: &Kind) -> Vec<String> {
+    pub fn fields(self, kind: &'static Kind) -> Vec<String> {
         let mut names = vec![kind.title.to_owned()];
         for column in self.shown.get() {
             if matches!(column.shows, Shows::Field(_)) && column.name != kind.title {
                 names.push(column.name.to_owned());
+                names.extend(beside::reads_too(kind, column.name).map(str::to_owned));
             }
         }
         names

@@ -6,19 +6,19 @@ use super::{
     name_of, short,
     value::{self, Labels, full, reference},
     words::switch_words,
-    work::{Named, Task, Work, WorkQuestion},
+    work::{Task, Work, WorkQuestion},
 };
 use crate::{
     app::{beside, refusal, use_session},
     authentication::policy::Verb,
-    error::Result,
+    error::Error,
     events::{client::use_changes, model::Topic},
     i18n::{t, t_string, use_i18n},
     id::Id,
     storage::User,
     ui::{
-        ActionButton, Ago, Awaited, Badge, ButtonLook, LinkButton, Menu, MenuItem, Notice, PageHead, Panel, Skeleton,
-        Tone, Trouble,
+        ActionButton, Ago, Badge, ButtonLook, LinkButton, Live, LiveView, Menu, MenuItem, Notice, Outdated, PageHead,
+        Panel, Tone, Trouble,
     },
 };
 use icondata_lu as lu;
@@ -30,6 +30,9 @@ use leptos_router::{
 use serde_json::Value;
 
 /// The page of one record.
+///
+/// It is made once for a record and follows its changes in place, so that an open dialog or a half-filled
+/// input of a tab outlives what somebody else saves meanwhile.
 #[component]
 pub fn DetailsPage(
     /// The kind.
@@ -37,74 +40,80 @@ pub fn DetailsPage(
     /// The record.
     id: Id<()>,
 ) -> impl IntoView {
-    let query = use_query_map();
-    let tab = Memo::new(move |_| query.with(|query| query.get("tab")).unwrap_or_default());
+    let i18n = use_i18n();
     let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
-    let found = Resource::new(move || changes.get(), move |_| super::ask(kind, id));
+    let head = move || view! { <PageHead title=Signal::derive(move || (kind.one)(i18n.get_locale()).to_owned()) /> };
+    view! {
+        <LiveView
+            fetch=move || super::ask(kind, id)
+            changes
+            head=head
+            view=move |live| view! { <Found kind id live /> }
+        />
+    }
+}
+
+/// The record, or that it is gone since.
+#[component]
+fn Found(kind: &'static Kind, id: Id<()>, live: Live<Shown>) -> impl IntoView {
+    let i18n = use_i18n();
     let navigate = StoredValue::new(use_navigate());
     let work = Work::on(kind, move |task, _| {
         let ended = task == Task::Purge || (task == Task::Remove && kind.read_only);
         if !ended {
             // A removed record stays in sight, so that it can be restored.
-            return found.refetch();
+            return live.again();
         }
         let address = format!("/{}", kind.plural);
         navigate.with_value(|navigate| navigate(&address, NavigateOptions::default()));
     });
+    let is_gone = Memo::new(move |_| matches!(live.trouble().get(), Some(Error::NotFound { .. })));
     view! {
-        <Awaited resource=found fallback=|| view! { <Skeleton rows=6 /> } view=move || view! { <Answer kind found tab work /> } />
+        {move || if is_gone.get() {
+            view! {
+                <PageHead title=Signal::derive(move || (kind.one)(i18n.get_locale()).to_owned()) />
+                <Trouble
+                    error=Signal::stored(Error::not_found(kind.name))
+                    retry=Callback::new(move |()| live.again())
+                />
+            }
+            .into_any()
+        } else {
+            view! { <Details kind id live work /> }.into_any()
+        }}
         <WorkQuestion work />
     }
 }
 
-/// The record, or what went wrong; made anew only when it is another than before.
 #[component]
-fn Answer(kind: &'static Kind, found: Resource<Result<Shown>>, tab: Memo<String>, work: Work) -> impl IntoView {
+fn Details(kind: &'static Kind, id: Id<()>, live: Live<Shown>, work: Work) -> impl IntoView {
     let i18n = use_i18n();
-    let answer = Memo::new(move |_| found.get());
-    move || {
-        answer.get().map(|answer| match answer {
-            Ok(found) => view! { <Details kind found tab work /> }.into_any(),
-            Err(error) => {
-                let retry = Callback::new(move |()| found.refetch());
-                view! {
-                    <PageHead title=Signal::derive(move || (kind.one)(i18n.get_locale()).to_owned()) />
-                    <Trouble error=Signal::derive(move || error.clone()) retry />
-                }
-                .into_any()
-            }
-        })
-    }
-}
-
-#[component]
-fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> impl IntoView {
-    let i18n = use_i18n();
-    let Shown { record, labels } = found;
-    let id = record.base.id;
-    let name = name_of(kind, &record);
-    let named: Named = (id, name.clone());
-    let labels = StoredValue::new(labels);
-    let record = StoredValue::new(record);
-    let (is_removed, is_enabled, changed) =
-        record.with_value(|record| (record.base.deleted_at.is_some(), record.base.enabled, record.base.updated_at));
+    let shown = Memo::new(move |_| live.value().get());
+    let record = Signal::from(Memo::new(move |_| shown.with(|shown| shown.record.clone())));
+    let labels = Signal::from(Memo::new(move |_| shown.with(|shown| shown.labels.clone())));
+    let name = Memo::new(move |_| record.with(|record| name_of(kind, record)));
+    let is_removed = Memo::new(move |_| record.with(|record| record.base.deleted_at.is_some()));
+    let is_enabled = Memo::new(move |_| record.with(|record| record.base.enabled));
+    let changed = Memo::new(move |_| record.with(|record| record.base.updated_at));
     let is_own = kind.name == "login" && use_session().is_some_and(|session| session.login.cast() == id);
+    let query = use_query_map();
+    let tab = Memo::new(move |_| query.with(|query| query.get("tab")).unwrap_or_default());
     let to_tab = move |name: &str| format!("/{}/{id}?tab={name}", kind.plural);
     let words = switch_words(kind);
-    let is_history = move || tab.with(|tab| tab == "history");
+    let is_history = Memo::new(move |_| tab.with(|tab| tab == "history"));
     let tabs = beside::tabs(kind);
     // Another tab is another view; whatever else changes in the address is none of its business.
     let beside_tab = Memo::new(move |_| tab.with(|tab| tabs.iter().position(|known| known.name == *tab)));
-    let is_overview = move || !is_history() && beside_tab.get().is_none();
-    let actions = (!is_removed).then(|| record.with_value(|record| beside::actions(kind, record))).flatten();
+    let is_overview = move || !is_history.get() && beside_tab.get().is_none();
     view! {
         <nav class="crumbs" aria-label=move || t_string!(i18n, records.page.crumbs)>
             <a href=format!("/{}", kind.plural)>{move || (kind.many)(i18n.get_locale())}</a>
         </nav>
+        <Outdated live />
         <PageHead
-            title=Signal::stored(name)
+            title=name
             line=ViewFn::from(move || view! {
-                {is_removed.then(|| view! {
+                {is_removed.get().then(|| view! {
                     <Badge
                         tone=Tone::Warn
                         icon=lu::LuTrash2
@@ -112,7 +121,7 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
                     />
                     " "
                 })}
-                {(!is_enabled).then(|| view! {
+                {(!is_enabled.get()).then(|| view! {
                     <Badge
                         tone=Tone::Idle
                         icon=words.icon_off
@@ -131,10 +140,14 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
                 {(kind.one)(i18n.get_locale())} " · " {t!(i18n, records.page.changed)} " " <Ago at=changed />
             })
         >
-            {actions}
-            <DetailActions kind named is_removed is_enabled work />
+            {move || (!is_removed.get()).then(|| beside::actions(kind, record)).flatten()}
+            {move || if is_removed.get() {
+                view! { <RemovedActions kind id name work /> }.into_any()
+            } else {
+                view! { <DetailActions kind id name is_enabled work /> }.into_any()
+            }}
         </PageHead>
-        {is_removed.then(|| view! { <Notice tone=Tone::Warn>{t!(i18n, records.page.removed_notice)}</Notice> })}
+        {move || is_removed.get().then(|| view! { <Notice tone=Tone::Warn>{t!(i18n, records.page.removed_notice)}</Notice> })}
         {(!kind.read_only).then(|| view! {
             <nav class="tabs" aria-label=move || t_string!(i18n, records.page.tabs)>
                 <a href=to_tab("overview") data-noscroll aria-current=move || is_overview().then_some("page")>
@@ -153,52 +166,65 @@ fn Details(kind: &'static Kind, found: Shown, tab: Memo<String>, work: Work) -> 
                         </a>
                     })
                     .collect_view()}
-                <a href=to_tab("history") data-noscroll aria-current=move || is_history().then_some("page")>
+                <a href=to_tab("history") data-noscroll aria-current=move || is_history.get().then_some("page")>
                     {t!(i18n, records.page.history)}
                 </a>
             </nav>
         })}
-        {move || if is_history() && !kind.read_only {
-            view! { <History kind id labels=labels.get_value() /> }.into_any()
+        {move || if is_history.get() && !kind.read_only {
+            view! { <History kind id labels /> }.into_any()
         } else if let Some(place) = beside_tab.get() {
-            record.with_value(|record| (tabs[place].view)(record))
+            (tabs[place].view)(record)
         } else {
-            record.with_value(|record| view! {
+            view! {
                 {beside::overview(kind, record)}
-                <Overview kind record=record.clone() labels=labels.get_value() />
-            }.into_any())
+                {move || shown.with(|shown| view! {
+                    <Overview kind record=shown.record.clone() labels=shown.labels.clone() />
+                })}
+            }.into_any()
         }}
     }
 }
 
+/// Starts a piece of work on the record as it is called when the button is pressed.
+fn start(work: Work, task: Task, id: Id<()>, name: Memo<String>) -> Callback<()> {
+    Callback::new(move |()| work.start(task, vec![(id, name.get_untracked())]))
+}
+
 #[component]
-fn DetailActions(kind: &'static Kind, named: Named, is_removed: bool, is_enabled: bool, work: Work) -> impl IntoView {
+fn RemovedActions(kind: &'static Kind, id: Id<()>, name: Memo<String>, work: Work) -> impl IntoView {
+    let i18n = use_i18n();
+    let may_remove = refusal(Verb::Remove, kind.name);
+    view! {
+        <ActionButton
+            label=Signal::derive(move || t_string!(i18n, records.page.purge).to_owned())
+            icon=lu::LuTrash2
+            look=ButtonLook::Danger
+            refused=may_remove
+            on_press=start(work, Task::Purge, id, name)
+        />
+        <ActionButton
+            label=Signal::derive(move || t_string!(i18n, common.restore).to_owned())
+            icon=lu::LuUndo2
+            look=ButtonLook::Primary
+            refused=may_remove
+            busy=work.busy()
+            on_press=start(work, Task::Restore, id, name)
+        />
+    }
+}
+
+#[component]
+fn DetailActions(
+    kind: &'static Kind,
+    id: Id<()>,
+    name: Memo<String>,
+    is_enabled: Memo<bool>,
+    work: Work,
+) -> impl IntoView {
     let i18n = use_i18n();
     let may_update = refusal(Verb::Update, kind.name);
     let may_remove = refusal(Verb::Remove, kind.name);
-    let id = named.0;
-    let named = StoredValue::new(named);
-    let start = move |task: Task| Callback::new(move |()| work.start(task, vec![named.get_value()]));
-    if is_removed {
-        return view! {
-            <ActionButton
-                label=Signal::derive(move || t_string!(i18n, records.page.purge).to_owned())
-                icon=lu::LuTrash2
-                look=ButtonLook::Danger
-                refused=may_remove
-                on_press=start(Task::Purge)
-            />
-            <ActionButton
-                label=Signal::derive(move || t_string!(i18n, common.restore).to_owned())
-                icon=lu::LuUndo2
-                look=ButtonLook::Primary
-                refused=may_remove
-                busy=work.busy()
-                on_press=start(Task::Restore)
-            />
-        }
-        .into_any();
-    }
     if kind.read_only {
         return view! {
             <ActionButton
@@ -206,15 +232,16 @@ fn DetailActions(kind: &'static Kind, named: Named, is_removed: bool, is_enabled
                 icon=lu::LuLogOut
                 look=ButtonLook::Danger
                 refused=may_remove
-                on_press=start(Task::Remove)
+                on_press=start(work, Task::Remove, id, name)
             />
         }
         .into_any();
     }
     let words = switch_words(kind);
-    let switch_label = Signal::derive(move || words.turn(is_enabled)(i18n.get_locale()).to_owned());
-    let switch = start(if is_enabled { Task::Disable } else { Task::Enable });
-    let switch_icon = words.turn_icon(is_enabled);
+    let switch_label = Signal::derive(move || words.turn(is_enabled.get())(i18n.get_locale()).to_owned());
+    let switch_icon = Signal::derive(move || words.turn_icon(is_enabled.get()));
+    let [disable, enable] = [Task::Disable, Task::Enable].map(|task| start(work, task, id, name));
+    let switch = Callback::new(move |()| if is_enabled.get_untracked() { disable } else { enable }.run(()));
     view! {
         {words.is_button.then(|| view! {
             <ActionButton label=switch_label icon=switch_icon refused=may_update busy=work.busy() on_press=switch />
@@ -240,7 +267,7 @@ fn DetailActions(kind: &'static Kind, named: Named, is_removed: bool, is_enabled
                 icon=lu::LuTrash2
                 danger=true
                 refused=may_remove
-                on_press=start(Task::Remove)
+                on_press=start(work, Task::Remove, id, name)
             />
         </Menu>
     }

@@ -127,6 +127,16 @@ impl Draft {
         })
     }
 
+    /// The records that are picked in a field's input; `None` where it holds none.
+    pub fn picks(self, field: &str) -> Option<RwSignal<Vec<Pick>>> {
+        self.inputs.with_value(|inputs| {
+            inputs.iter().find(|(known, _)| known.name == field).and_then(|(_, input)| match input {
+                Input::Picks(picks) => Some(*picks),
+                Input::Switch(_) | Input::Text(_) => None,
+            })
+        })
+    }
+
     /// Whether the field belongs to the record, by the choice it depends on.
     pub fn applies(self, field: &Field) -> bool {
         let Some((other, _)) = field.when else { return true };

@@ -301,6 +301,10 @@ fn focus_first_problem(node: NodeRef<html::Form>) {
         let Some(form) = node.get_untracked() else { return };
         let first = form.query_selector("input[aria-invalid], select[aria-invalid], textarea[aria-invalid]");
         if let Some(input) = first.ok().flatten().and_then(|input| input.dyn_into::<web_sys::HtmlElement>().ok()) {
+            // An input in a folded part is shown first.
+            if let Some(folded) = input.closest("details").ok().flatten() {
+                drop(folded.set_attribute("open", ""));
+            }
             // An input that cannot take the focus leaves it at the button.
             drop(input.focus());
         }
@@ -345,7 +349,8 @@ fn control(field: &'static Field, input: Input, shown: Memo<BTreeMap<String, Str
         let other = Callback::new(move |field: &'static str| draft.text(field));
         // A secret that stands needs no new one.
         let required = required && (is_new || !matches!(field.shape, Shape::Secret));
-        return special(beside::Input { name, label, value, required, is_new, hint, problem, other });
+        let picked = Callback::new(move |field: &'static str| draft.picks(field));
+        return special(beside::Input { name, label, value, required, is_new, hint, problem, other, picked });
     }
     match (field.shape, input) {
         (_, Input::Switch(value)) => view! { <CheckField name label value hint problem /> }.into_any(),

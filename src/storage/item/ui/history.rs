@@ -28,11 +28,10 @@ pub fn History(
     /// The record.
     id: Id<()>,
     /// Names of records, for references.
-    labels: Labels,
+    labels: Signal<Labels>,
 ) -> impl IntoView {
     let i18n = use_i18n();
     let toasts = use_toasts();
-    let labels = StoredValue::new(labels);
     let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
     let newest = Resource::new(move || changes.get(), move |_| read(kind, id, None));
     let older = RwSignal::new(Vec::<Change>::new());
@@ -141,7 +140,7 @@ fn action_look(action: &str) -> (Tone, icondata_core::Icon) {
 }
 
 #[component]
-fn Line(kind: &'static Kind, change: Change, labels: StoredValue<Labels>) -> impl IntoView {
+fn Line(kind: &'static Kind, change: Change, labels: Signal<Labels>) -> impl IntoView {
     let i18n = use_i18n();
     let (tone, icon) = action_look(&change.action);
     let action = change.action.clone();
@@ -164,8 +163,7 @@ fn Line(kind: &'static Kind, change: Change, labels: StoredValue<Labels>) -> imp
                 (false, true) => "history__value history__value--long",
                 (false, false) => "history__value",
             };
-            let text =
-                move |value: &Value, locale: Locale| labels.with_value(|labels| plain(field, value, labels, locale));
+            let text = move |value: &Value, locale: Locale| labels.with(|labels| plain(field, value, labels, locale));
             let label = move || {
                 let locale = i18n.get_locale();
                 match (field, name.as_str()) {

@@ -70,7 +70,8 @@ pub fn ListPage(
     let params = use_query_map();
     let view = Memo::new(move |_| params.with(|params| ListView::read(kind, params)));
     let columns = Columns::of(kind);
-    let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
+    let topics = std::iter::once(Topic::Records(kind.name.to_owned())).chain(beside::changes(kind));
+    let changes = use_changes(topics.collect());
     let query = Memo::new(move |_| view.with(|view| view.query(columns.fields(kind))));
     let found = Resource::new(
         move || (query.get(), changes.get()),
@@ -291,7 +292,22 @@ fn icon_of(kind: &Kind) -> icondata_core::Icon {
 fn Table(list: List, page: Memo<Option<Page>>) -> impl IntoView {
     let i18n = use_i18n();
     let List { kind, view, columns, selected, .. } = list;
-    let rows = move || page.with(|page| page.as_ref().map(|page| page.items.clone()).unwrap_or_default());
+    // A removed record's row offers other things than a live one's.
+    let key = |record: &RawRecord| (record.base.id, record.base.deleted_at.is_some());
+    let rows = move || page.with(|page| page.iter().flat_map(|page| &page.items).map(key).collect::<Vec<_>>());
+    let first_of = move |row: (Id<()>, bool)| {
+        page.with_untracked(|page| page.iter().flat_map(|page| &page.items).find(|record| key(record) == row).cloned())
+    };
+    let following = move |row: (Id<()>, bool), first: RawRecord| {
+        // A row that has just gone keeps what it showed.
+        Memo::new(move |before: Option<&RawRecord>| {
+            let now = page.with(|page| page.iter().flat_map(|page| &page.items).find(|it| key(it) == row).cloned());
+            now.or_else(|| before.cloned()).unwrap_or_else(|| first.clone())
+        })
+    };
+    let beside_of = move |id: Id<()>| {
+        Memo::new(move |_| page.with(|page| page.as_ref().and_then(|page| page.beside.get(&id.to_string()).cloned())))
+    };
     let on_page = move || {
         page.with(|page| {
             page.iter()
@@ -345,8 +361,10 @@ fn Table(list: List, page: Memo<Option<Page>>) -> impl IntoView {
                     </tr>
                 </thead>
                 <tbody>
-                    <For each=rows key=|record| (record.base.id, record.base.revision, record.item.keys().cloned().collect::<Vec<_>>()) let:record>
-                        <Row list record />
+                    <For each=rows key=|row| *row let:row>
+                        {first_of(row).map(|first| view! {
+                            <Row list record=following(row, first) beside=beside_of(row.0) />
+                        })}
                     </For>
                 </tbody>
             </table>
@@ -355,17 +373,16 @@ fn Table(list: List, page: Memo<Option<Page>>) -> impl IntoView {
 }
 
 #[component]
-fn Row(list: List, record: RawRecord) -> impl IntoView {
+fn Row(list: List, record: Memo<RawRecord>, beside: Memo<Option<Value>>) -> impl IntoView {
     let i18n = use_i18n();
     let List { kind, columns, selected, labels, .. } = list;
-    let id = record.base.id;
-    let name = name_of(kind, &record);
+    let id = record.with_untracked(|record| record.base.id);
+    let name = Memo::new(move |_| record.with(|record| name_of(kind, record)));
     let is_selected = move || selected.with(|selected| selected.contains_key(&id));
     let lead = leading_field(kind);
     let is_own = kind.name == "login" && use_session().is_some_and(|session| session.login.cast() == id);
-    let is_off = !record.base.enabled;
+    let is_off = Memo::new(move |_| record.with(|record| !record.base.enabled));
     let words = switch_words(kind);
-    let record = StoredValue::new(record);
     let cells = move || {
         columns
             .shown
@@ -375,8 +392,8 @@ fn Row(list: List, record: RawRecord) -> impl IntoView {
                 if column.name == lead {
                     return view! {
                         <td class="table__name">
-                            {record.with_value(|record| lead_link(list, record))}
-                            {is_off.then(|| view! {
+                            {record.with(|record| lead_link(list, record))}
+                            {is_off.get().then(|| view! {
                                 <Badge
                                     tone=Tone::Idle
                                     icon=words.icon_off
@@ -394,25 +411,23 @@ fn Row(list: List, record: RawRecord) -> impl IntoView {
                     }
                     .into_any();
                 }
-                let shown = record.with_value(|record| cell(kind, column, record, labels));
+                let shown = record.with(|record| cell(kind, column, record, beside, labels));
                 view! { <td data-label=move || (column.label)(i18n.get_locale())>{shown}</td> }.into_any()
             })
             .collect_view()
     };
-    let select_label = name.clone();
-    let named: Named = (id, name.clone());
     view! {
         <tr aria-selected=move || if is_selected() { "true" } else { "false" }>
             <td class="table__check">
                 <input
                     type="checkbox"
-                    aria-label=move || t_string!(i18n, common.list.select, name = select_label.clone())
+                    aria-label=move || t_string!(i18n, common.list.select, name = name.get())
                     prop:checked=is_selected
                     on:change=move |event| {
                         let on = event_target_checked(&event);
                         selected.update(|selected| {
                             if on {
-                                selected.insert(id, name.clone());
+                                selected.insert(id, name.get_untracked());
                             } else {
                                 selected.remove(&id);
                             }
@@ -422,7 +437,7 @@ fn Row(list: List, record: RawRecord) -> impl IntoView {
             </td>
             {cells}
             <td class="table__actions">
-                <RowActions list named is_off />
+                <RowActions list id name is_off />
             </td>
         </tr>
     }
@@ -445,11 +460,23 @@ fn lead_link(list: List, record: &RawRecord) -> AnyView {
     view! { <a class="records__lead" href=address>{shown}</a> }.into_any()
 }
 
-fn cell(kind: &'static Kind, column: Column, record: &RawRecord, labels: Signal<Labels>) -> AnyView {
+fn cell(
+    kind: &'static Kind,
+    column: Column,
+    record: &RawRecord,
+    beside: Memo<Option<Value>>,
+    labels: Signal<Labels>,
+) -> AnyView {
     let i18n = use_i18n();
     let base = &record.base;
     match column.shows {
-        Shows::Field(field) => value::cell(field, record.item.get(field.name).unwrap_or(&Value::Null), labels),
+        Shows::Field(field) => beside::cell(kind, field, record)
+            .unwrap_or_else(|| value::cell(field, record.item.get(field.name).unwrap_or(&Value::Null), labels)),
+        Shows::Beside(column) => (move || match beside.get() {
+            Some(value) => (column.cell)(&value),
+            None => value::nothing(),
+        })
+        .into_any(),
         Shows::Customer => match base.customer {
             Some(customer) => value::reference("customer", customer.to_string(), labels),
             None => view! { <span class="soft">{t!(i18n, records.page.platform)}</span> }.into_any(),
@@ -464,16 +491,13 @@ fn cell(kind: &'static Kind, column: Column, record: &RawRecord, labels: Signal<
 }
 
 #[component]
-fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
+fn RowActions(list: List, id: Id<()>, name: Memo<String>, is_off: Memo<bool>) -> impl IntoView {
     let i18n = use_i18n();
     let List { kind, view, work, .. } = list;
-    let (id, name) = named.clone();
     let may_update = refusal(Verb::Update, kind.name);
     let may_remove = refusal(Verb::Remove, kind.name);
-    let named = StoredValue::new(named);
-    let start = move |task: Task| Callback::new(move |()| work.start(task, vec![named.get_value()]));
-    let name = StoredValue::new(name);
-    let of = move |verb: &str| format!("{verb} {}", name.get_value());
+    let start = move |task: Task| Callback::new(move |()| work.start(task, vec![(id, name.get_untracked())]));
+    let of = move |verb: &str| format!("{verb} {}", name.get());
     if view.with_untracked(|view| view.deleted) {
         return view! {
             <ActionButton
@@ -506,6 +530,8 @@ fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
         .into_any();
     }
     let words = switch_words(kind);
+    let [enable, disable] = [Task::Enable, Task::Disable].map(start);
+    let switch = Callback::new(move |()| if is_off.get_untracked() { enable } else { disable }.run(()));
     let edit = format!("/{}/{id}/edit", kind.plural);
     let history = format!("/{}/{id}?tab=history", kind.plural);
     view! {
@@ -527,10 +553,10 @@ fn RowActions(list: List, named: Named, is_off: bool) -> impl IntoView {
                 href=history.clone()
             />
             <MenuItem
-                label=Signal::derive(move || words.turn(!is_off)(i18n.get_locale()).to_owned())
-                icon=words.turn_icon(!is_off)
+                label=Signal::derive(move || words.turn(!is_off.get())(i18n.get_locale()).to_owned())
+                icon=Signal::derive(move || words.turn_icon(!is_off.get()))
                 refused=may_update
-                on_press=start(if is_off { Task::Enable } else { Task::Disable })
+                on_press=switch
             />
             <hr />
             <MenuItem
