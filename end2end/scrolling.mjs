@@ -1,20 +1,11 @@
 // Prints what a person sees of a long run: how many milliseconds pass until its tasks and its console stand on the
-// screen (the median of five visits with a warm cache), and how much time passes between two pictures while the console
-// is scrolled, beside a still page of as many lines. `make bench` asks for it. Usage: node scrolling.mjs URL COOKIE
+// screen, and how much time passes between two pictures while the console is scrolled, beside a still page of as many
+// lines. `make bench` asks for it. Usage: node scrolling.mjs URL COOKIE
 
-import { chromium } from '@playwright/test';
+import { opened, withPage } from './support/visit.mjs';
 
 const [url, cookie] = process.argv.slice(2);
-const [name, value] = cookie.split(/=(.*)/s);
-const asRoot = process.getuid?.() === 0;
-const browser = await chromium.launch({
-  executablePath: process.env.MUELLE_BROWSER ?? '/usr/bin/chromium',
-  args: [...(asRoot ? ['--no-sandbox'] : []), '--disable-gpu', '--no-first-run', '--disable-background-networking'],
-});
-try {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  await context.addCookies([{ name, value, url: new URL(url).origin, httpOnly: true }]);
-  const page = await context.newPage();
+await withPage(url, cookie, async (page) => {
   const tasks = await opened(page, url, (page) => page.getByText('Say little').first());
   // The console follows its end, so the last lines are what is seen first.
   const last = (page) => page.locator('.console__line', { hasText: 'PLAY RECAP' });
@@ -24,24 +15,7 @@ try {
   const lines = await log.locator('.console__line').allTextContents();
   const still = await scrolled(page, await stillPage(page, lines));
   console.log(JSON.stringify({ tasks, console: shown, frames, still, lines: lines.length }));
-} finally {
-  await browser.close();
-}
-
-/** The median of five visits, until the page listens and what is looked for is on the screen. */
-async function opened(page, address, wanted) {
-  const times = [];
-  for (let visit = 0; visit < 6; visit++) {
-    await page.goto('about:blank');
-    const began = performance.now();
-    await page.goto(address, { waitUntil: 'commit' });
-    await page.locator('html[data-hydrated=true]').waitFor();
-    await wanted(page).waitFor();
-    // The first visit fills the browser's cache.
-    if (visit > 0) times.push(performance.now() - began);
-  }
-  return times.sort((a, b) => a - b)[2];
-}
+});
 
 /** A page that holds the lines and nothing else. */
 async function stillPage(page, lines) {

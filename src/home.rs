@@ -780,19 +780,23 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
                     other => kind.map_or_else(|| other.to_owned(), |kind| (kind.one)(locale).to_owned()),
                 };
                 let done = done_word(&change.action, locale);
-                // What is no record goes by its own name, and a run by its number.
-                let name = if change.kind == "run" {
+                // What is no record goes by its own name, and a run or another job by its number.
+                let name = if matches!(change.kind.as_str(), "run" | "job") {
                     change.record.parse().ok().map(short)
                 } else if kind.is_some() { change.name } else { Some(change.record.clone()) };
                 let text = match name {
                     Some(name) => format!("{what} {name}: {done}"),
                     None => format!("{what}: {done}"),
                 };
+                let pages = match change.kind.as_str() {
+                    "run" => Some("runs"),
+                    "job" => Some("jobs"),
+                    _ => kind.map(|kind| kind.plural),
+                };
                 view! {
                     <li>
-                        {match kind {
-                            Some(kind) => view! { <a class="truncate" href=format!("/{}/{}", kind.plural, change.record)>{text}</a> }.into_any(),
-                            None if change.kind == "run" => view! { <a class="truncate" href=format!("/runs/{}", change.record)>{text}</a> }.into_any(),
+                        {match pages {
+                            Some(pages) => view! { <a class="truncate" href=format!("/{pages}/{}", change.record)>{text}</a> }.into_any(),
                             None => view! { <span class="truncate">{text}</span> }.into_any(),
                         }}
                         <span class="faint">{change.person_name} " · " <Ago at=change.at /></span>

@@ -32,6 +32,25 @@ async fn unnamed(app: &TestApp, name: &str) -> Id<Machine> {
     id
 }
 
+/// A password that no host takes.
+const WRONG_PASSWORD: &str = "canary-not-it";
+
+/// The right and a wrong password of the hosts' `deploy`, as credentials of a kind.
+async fn passwords(stage: &Stage, kind: &str) -> [String; 2] {
+    let mut made = Vec::new();
+    for (name, secret) in [("good", HOST_PASSWORD), ("bad", WRONG_PASSWORD)] {
+        let username = (kind == "ssh_password").then_some("deploy");
+        made.push(stage.credential(json!({"name": name, "type": kind, "secret": secret, "username": username})).await);
+    }
+    made.try_into().expect("two were made")
+}
+
+async fn assert_no_password_is_kept(app: &TestApp) {
+    for word in [HOST_PASSWORD, WRONG_PASSWORD] {
+        assert!(!is_in_files(app, word).await, "{word}");
+    }
+}
+
 /// Runs a playbook on one machine with these credentials.
 async fn run_with(stage: &Stage, playbook: &str, machine: Id<Machine>, credentials: &[&String]) -> Id<Job> {
     let client = stage.app.client(REGULAR).await;
@@ -105,10 +124,7 @@ async fn root_is_become_with_the_password_alone() {
     let secret = std::fs::read_to_string(crate::stage::key_file()).expect("the key can be read");
     let key = json!({"name": "of deploy", "type": "ssh_key", "secret": secret, "username": "deploy"});
     let key = stage.credential(key).await;
-    let password = async |name: &str, secret: &str| {
-        stage.credential(json!({"name": name, "type": "become_password", "secret": secret})).await
-    };
-    let (good, bad) = (password("good", HOST_PASSWORD).await, password("bad", "canary-not-it").await);
+    let [good, bad] = passwords(&stage, "become_password").await;
     let content = "
 - hosts: all
   gather_facts: false
@@ -136,9 +152,7 @@ async fn root_is_become_with_the_password_alone() {
         let said = console(app, refused).await;
         assert!(said.to_lowercase().contains("password"), "{said}");
     }
-    for word in [HOST_PASSWORD, "canary-not-it"] {
-        assert!(!is_in_files(app, word).await, "{word}");
-    }
+    assert_no_password_is_kept(app).await;
 }
 
 #[tokio::test]
@@ -147,11 +161,7 @@ async fn a_password_signs_in_for_a_run_for_a_check_and_for_a_test() {
     let app = &stage.app;
     let _runner = jobs::start(&app.state);
     let machine = unnamed(app, "by-password").await;
-    let password = async |name: &str, secret: &str| {
-        let input = json!({"name": name, "type": "ssh_password", "secret": secret, "username": "deploy"});
-        stage.credential(input).await
-    };
-    let (good, bad) = (password("good", HOST_PASSWORD).await, password("bad", "canary-not-it").await);
+    let [good, bad] = passwords(&stage, "ssh_password").await;
     let becomes = stage.credential(json!({"name": "sudo", "type": "become_password", "secret": HOST_PASSWORD})).await;
     let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: who\n      command: whoami\n";
     let playbook = stage.playbook("who", playbook).await;
@@ -187,9 +197,7 @@ async fn a_password_signs_in_for_a_run_for_a_check_and_for_a_test() {
     assert_eq!(ended(app, ran).await.state, RunState::Changed, "{}", console(app, ran).await);
     assert_eq!(result(app, ran, "who", "by-password").await["stdout"], "deploy");
     assert_eq!(ended(app, failed).await.state, RunState::Unreachable, "{}", console(app, failed).await);
-    for word in [HOST_PASSWORD, "canary-not-it"] {
-        assert!(!is_in_files(app, word).await, "{word}");
-    }
+    assert_no_password_is_kept(app).await;
 }
 
 const SURVEY: &str = "

@@ -186,7 +186,10 @@ fn ContainerList(live: Live<Listing<Container>>, engine: StoredValue<String>) ->
     let i18n = use_i18n();
     let address = use_address();
     let listing = live.value();
-    let counts = Memo::new(move |_| Some(listing.with(|listing| Counts::of(&listing.items))));
+    // Of an engine that was never seen, nobody knows that it has none.
+    let counts = Memo::new(move |_| {
+        listing.with(|listing| (listing.engine.is_up || !listing.items.is_empty()).then(|| Counts::of(&listing.items)))
+    });
     let status = Memo::new(move |_| listing.with(|listing| listing.engine.clone()));
     let at = Memo::new(move |_| listing.with(|listing| listing.at));
     let is_empty = Memo::new(move |_| listing.with(|listing| listing.items.is_empty()));

@@ -447,12 +447,13 @@ impl Plan {
         }
         let server = &state.config.provisioning;
         let seconds = |own: Option<u32>, server: u32| Duration::from_secs(own.unwrap_or(server).min(server).into());
+        let most = state.config.jobs.output_limit;
         let limits = Limits {
             whole: seconds(self.masked.options.timeout.or(playbook.timeout), server.timeout),
             silence: Duration::from_secs(playbook.silence.unwrap_or(server.silence).into()),
             connection: Duration::from_secs(playbook.connect_timeout.unwrap_or(server.connect_timeout).into()),
             task: playbook.task_timeout.map(|seconds| Duration::from_secs(seconds.into())),
-            output: playbook.output_limit.unwrap_or(state.config.jobs.output_limit),
+            output: playbook.output_limit.map_or(most, |own| own.min(most)),
         };
         Ok(Order {
             files,
