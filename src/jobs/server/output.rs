@@ -305,7 +305,7 @@ impl Output {
         self.room.notify_waiters();
         if !lines.is_empty() {
             let is_small = lines.iter().map(|line| line.text.len()).sum::<usize>() <= TOLD_BYTES;
-            let news = if is_small { JobNews::Lines(Arc::new(lines)) } else { JobNews::Look };
+            let news = if is_small { JobNews::Lines(Arc::new(lines)) } else { JobNews::MoreLines };
             self.state.bus.publish_job(self.job, news);
         }
         if let Some(progress) = progress {
