@@ -8,11 +8,10 @@ use crate::{
     stage::{PATIENCE, Stage, text},
     start::resident_megabytes,
 };
-use muelle::time::Timestamp;
+use muelle::{provisioning::server::processes, time::Timestamp};
 use serde_json::{Value, json};
 use std::{
-    collections::BTreeMap,
-    path::Path,
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -128,9 +127,9 @@ async fn kill_once(stage: &mut Stage, playbook: &str, round: usize, tally: &mut 
     sleep(Duration::from_secs((round % 3) as u64 * 4)).await;
     stage.resume().await;
 
-    let mut open: BTreeMap<usize, ()> = (0..IN_FLIGHT).map(|number| (number, ())).collect();
+    let mut open: BTreeSet<usize> = (0..IN_FLIGHT).collect();
     while !open.is_empty() && killed.elapsed() < PATIENCE {
-        for number in open.keys().copied().collect::<Vec<_>>() {
+        for number in open.clone() {
             let (id, expected) = &runs[number];
             let run = stage.run(id).await;
             let state = text(&run, "state");
@@ -152,7 +151,7 @@ async fn kill_once(stage: &mut Stage, playbook: &str, round: usize, tally: &mut 
         }
         sleep(Duration::from_millis(100)).await;
     }
-    tally.untrue.extend(open.keys().map(|number| format!("round {round}, run {number} has not ended")));
+    tally.untrue.extend(open.iter().map(|number| format!("round {round}, run {number} has not ended")));
     // What belongs to a run goes a moment after its end is told.
     let until = Instant::now() + Duration::from_secs(10);
     let mut left = left_behind(stage, &runs);
@@ -186,17 +185,9 @@ async fn own_end(stage: &Stage, id: &str) -> Option<Timestamp> {
 
 /// Processes and folders of runs that have ended.
 fn left_behind(stage: &Stage, runs: &[(String, &str)]) -> Vec<String> {
-    let mut left = Vec::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let read = |file: &str| std::fs::read(Path::new("/proc").join(pid.to_string()).join(file)).unwrap_or_default();
-        let (words, environment) = (read("cmdline"), read("environ"));
-        let speaks_of =
-            |id: &str| [&words, &environment].into_iter().any(|bytes| String::from_utf8_lossy(bytes).contains(id));
-        if runs.iter().any(|(id, _)| speaks_of(id)) {
-            left.push(format!("process {pid}: {}", String::from_utf8_lossy(&words).replace('\0', " ")));
-        }
-    }
+    let processes: BTreeSet<u32> = runs.iter().flat_map(|(id, _)| processes::mentioning(id)).collect();
+    let processes = processes.into_iter().filter_map(processes::read);
+    let mut left: Vec<String> = processes.map(|process| format!("{process:?}")).collect();
     let folders = runs.iter().map(|(id, _)| stage.workspace(id)).filter(|folder| folder.exists());
     left.extend(folders.map(|folder| folder.display().to_string()));
     left
@@ -305,7 +296,7 @@ pub async fn floods(figures: &mut Figures) {
 struct Flood {
     state: String,
     took: Duration,
-    /// Megabytes that the server grew by at most, and its supervisor had at most.
+    /// Megabytes that the server grew by at most.
     growth: f64,
     /// The last bytes of what is kept.
     tail: String,

@@ -46,7 +46,8 @@ impl fmt::Display for Figure {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let build = if cfg!(debug_assertions) { "a development build" } else { "an optimised build" };
-        let build = std::env::var("BENCH_BINARY").unwrap_or_else(|_| build.to_owned());
+        let binary = std::env::var("BENCH_BINARY").ok().filter(|path| !path.is_empty());
+        let build = binary.unwrap_or_else(|| build.to_owned());
         writeln!(f, "Measured with {build}:\n")?;
         writeln!(f, "| # | What | Measured | Baseline | Against the promise |\n|---|---|---|---|---|")?;
         self.0.iter().try_for_each(|figure| writeln!(f, "{figure}"))

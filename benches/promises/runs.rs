@@ -121,7 +121,7 @@ pub async fn durations(figures: &mut Figures, wants_same: bool, wants_defaults: 
             let machines = &stage.machines[..count];
             let settings = Settings::LikeMuelle { forks: count };
             let pairs = Pairs::of(
-                async |_| shown(&stage, &playbook, machines).await,
+                async || shown(&stage, &playbook, machines).await,
                 async || bare.run(DEPLOY, count, settings).await,
             )
             .await;
@@ -133,7 +133,7 @@ pub async fn durations(figures: &mut Figures, wants_same: bool, wants_defaults: 
         let playbook = stage.playbook("three plays", THREE_PLAYS, json!({}), None).await;
         for (what, forgets) in [("facts never gathered before", true), ("facts known from an earlier run", false)] {
             let pairs = Pairs::of(
-                async |_| {
+                async || {
                     if forgets {
                         forget_facts(&stage).await;
                     }
@@ -161,19 +161,19 @@ struct Pairs {
 }
 
 impl Pairs {
-    async fn of(ours: impl AsyncFn(usize) -> Shown, theirs: impl AsyncFn() -> Duration) -> Self {
+    async fn of(ours: impl AsyncFn() -> Shown, theirs: impl AsyncFn() -> Duration) -> Self {
         // The first of each fills caches and leaves the hosts as the others find them.
-        ours(0).await;
+        ours().await;
         theirs().await;
         let mut pairs = Self { ours: Vec::new(), theirs: Vec::new() };
         for number in 0..PAIRS {
             // A machine that becomes slower harms both alike.
             if number % 2 == 0 {
-                pairs.ours.push(ours(number).await);
+                pairs.ours.push(ours().await);
                 pairs.theirs.push(theirs().await);
             } else {
                 pairs.theirs.push(theirs().await);
-                pairs.ours.push(ours(number).await);
+                pairs.ours.push(ours().await);
             }
         }
         pairs

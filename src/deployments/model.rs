@@ -707,7 +707,7 @@ pub struct LogLine {
 /// What a search through a whole log found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogSearch {
-    /// The first lines that match, oldest first, with their number counted from 1.
+    /// The last lines that match, oldest first, with their number counted from 1.
     pub matches: Vec<(u64, LogLine)>,
     /// How many lines match.
     pub total: u64,

@@ -7,6 +7,7 @@ use super::model::Topic;
 use crate::{
     id::Id,
     jobs::model::{Job, Line, Progress},
+    provisioning::machines::{ConnectionCheck, StepResult},
 };
 use leptos::prelude::*;
 use std::collections::HashMap;
@@ -36,8 +37,8 @@ struct Events {
     resyncs: RwSignal<u64>,
     /// The newest progress of jobs that run, between two readings of the list.
     progress: RwSignal<HashMap<Id<Job>, Progress>>,
-    /// Who hears what passes by under a topic.
-    passing: StoredValue<HashMap<Topic, Callback<serde_json::Value>>>,
+    /// Who hears the steps of a check.
+    checks: StoredValue<HashMap<Id<ConnectionCheck>, Callback<StepResult>>>,
 }
 
 impl Events {
@@ -47,7 +48,7 @@ impl Events {
             counts: StoredValue::new(HashMap::new()),
             resyncs: RwSignal::new(0),
             progress: RwSignal::new(HashMap::new()),
-            passing: StoredValue::new(HashMap::new()),
+            checks: StoredValue::new(HashMap::new()),
         }
     }
 
@@ -91,14 +92,14 @@ pub fn use_progress() -> RwSignal<HashMap<Id<Job>, Progress>> {
     Events::current().progress
 }
 
-/// Calls `hear` with what passes by under a topic of the caller's own, for as long as the caller lives.
-pub fn hear_passing(topic: Topic, hear: Callback<serde_json::Value>) {
-    let passing = Events::current().passing;
-    passing.update_value(|known| {
-        known.insert(topic.clone(), hear);
+/// Calls `hear` with each step of a check as it ends, for as long as the caller lives.
+pub fn hear_check(id: Id<ConnectionCheck>, hear: Callback<StepResult>) {
+    let checks = Events::current().checks;
+    checks.update_value(|known| {
+        known.insert(id, hear);
     });
     on_cleanup(move || {
-        passing.try_update_value(|known| known.remove(&topic));
+        checks.try_update_value(|known| known.remove(&id));
     });
 }
 
@@ -241,11 +242,11 @@ mod browser {
                                     hearing.progress.try_update(|known| known.insert(passing.id, passing.progress));
                                     return true;
                                 }
-                                if let Topic::Check(_) = change.topic {
-                                    let hears = |known: &HashMap<_, _>| known.get(&change.topic).copied();
-                                    let hear: Option<Callback<_>> = hearing.passing.try_with_value(hears).flatten();
-                                    if let Some(hear) = hear {
-                                        hear.run(change.data);
+                                if let Topic::Check(id) = change.topic {
+                                    let hears = |known: &HashMap<_, _>| known.get(&id).copied();
+                                    let hear: Option<Callback<_>> = hearing.checks.try_with_value(hears).flatten();
+                                    if let (Some(hear), Ok(step)) = (hear, serde_json::from_value(change.data)) {
+                                        hear.run(step);
                                     }
                                     return true;
                                 }

@@ -1,6 +1,6 @@
 //! Topics and events.
 
-use crate::{id::Id, jobs::model::Job, provisioning::machines::CheckReport};
+use crate::{id::Id, jobs::model::Job, provisioning::machines::ConnectionCheck};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -21,8 +21,9 @@ pub enum Topic {
     Job(Id<Job>),
     /// All runs of playbooks in reach: asked for, moved on, ended.
     Runs,
-    /// One check of a machine's connection, by the id that its report will have: each step as it ends. Passes by.
-    Check(Id<CheckReport>),
+    /// One check of a machine's connection, by the id that whoever asked for it has chosen: each step as it ends.
+    /// Passes by.
+    Check(Id<ConnectionCheck>),
     /// The login itself; its end closes every stream.
     Session,
 }

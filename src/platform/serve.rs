@@ -323,7 +323,8 @@ pub async fn render(options: LeptosOptions, request: Request, answer: FormAnswer
 }
 
 /// Has a page written, and begins again, up to [`PAGE_AGAIN`] times, when that takes longer than `limit`: the
-/// renderer now and then misses that what it waits for has come, and nobody shall wait for a page that never comes.
+/// renderer now and then misses that what it waits for has come. Nobody waits for ever for a page that never comes:
+/// they are told that it did not.
 async fn in_time<F: Future<Output = Response>>(
     limit: Duration,
     request: Request,
@@ -331,13 +332,14 @@ async fn in_time<F: Future<Output = Response>>(
 ) -> Response {
     let (parts, _) = request.into_parts();
     let asked = || Request::from_parts(parts.clone(), Body::empty());
-    for _ in 0..PAGE_AGAIN {
+    for _ in 0..=PAGE_AGAIN {
         if let Ok(page) = tokio::time::timeout(limit, write(asked())).await {
             return page;
         }
-        tracing::warn!(path = parts.uri.path(), "a page was not written in time and is begun again");
+        tracing::warn!(path = parts.uri.path(), "a page was not written in time");
     }
-    write(asked()).await
+    let locale = gate::locale(&parts.headers);
+    errors::refuse(Place::Page, &Error::unavailable("page", td_string!(locale, errors.page_late)), locale)
 }
 
 /// Files of the site; for the rest "no such thing", in the form that fits.
@@ -567,6 +569,21 @@ mod tests {
 
         assert_eq!(to_bytes(page.into_body(), 100).await.expect("a body"), "/machines");
         assert_eq!(begun.into_inner(), 2);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_ever_for_a_page_that_never_comes() {
+        let begun = std::sync::atomic::AtomicUsize::new(0);
+        let write = |_| {
+            begun.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            std::future::pending()
+        };
+
+        let asked = Request::get("/machines").body(Body::empty()).expect("a request");
+        let page = in_time(Duration::from_millis(1), asked, write).await;
+
+        assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(begun.into_inner(), PAGE_AGAIN + 1);
     }
 
     #[test]

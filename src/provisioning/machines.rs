@@ -178,6 +178,10 @@ pub struct StepResult {
     pub took_ms: u64,
 }
 
+/// A check of a machine's connection while it is made. Whoever asks for it chooses its id, to hear its steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionCheck;
+
 /// What a check of a machine's connection found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs, reason = "the server macro makes a type of each function's arguments")]
 
-use super::machines::{CheckReport, HostKey, HostKeys, InventoryView, KeyOwner, MachineFacts};
+use super::machines::{CheckReport, ConnectionCheck, HostKey, HostKeys, InventoryView, KeyOwner, MachineFacts};
 use crate::{
     error::Result,
     id::Id,
@@ -46,8 +46,8 @@ pub async fn decide_host_key(owner: KeyOwner, key: Id<HostKey>, approve: bool) -
     host_keys::decide(&permit, owner, key, approve).await
 }
 
-/// Checks whether a machine can be worked on with these credentials, step by step. Where `report` gives the
-/// report an id, each step is told as it ends under [`Topic::Check`](crate::events::model::Topic::Check).
+/// Checks whether a machine can be worked on with these credentials, step by step. Each step is told as it ends
+/// under [`Topic::Check`](crate::events::model::Topic::Check) with the id `told_as`, which the caller chooses.
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `credentials` when one cannot be opened.
@@ -55,10 +55,10 @@ pub async fn decide_host_key(owner: KeyOwner, key: Id<HostKey>, approve: bool) -
 pub async fn check_connection(
     machine: Id<Machine>,
     credentials: Vec<Id<Credential>>,
-    report: Option<Id<CheckReport>>,
+    told_as: Option<Id<ConnectionCheck>>,
 ) -> Result<CheckReport> {
     let permit = permit::<Operating>("machine")?;
-    check::check_live(&permit, machine, &credentials, report).await
+    check::check(&permit, machine, &credentials, told_as).await
 }
 
 /// What is known of a machine; `None` before the first run that gathered facts.

@@ -163,13 +163,6 @@ pub struct LastRun {
     pub at: Timestamp,
 }
 
-impl LastRun {
-    /// What is told of this run.
-    pub fn of(run: Run) -> Self {
-        Self { id: run.id, state: run.state, target: run.target, at: run.created_at }
-    }
-}
-
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

@@ -75,10 +75,7 @@ impl Item for Playbook {
 pub(super) mod server {
     use crate::{
         error::Error,
-        provisioning::{
-            model::LastRun,
-            server::{store as runs, survey, versions},
-        },
+        provisioning::server::{store as runs, survey, versions},
         storage::{
             item::server::hooks::{Hooks, Preparing, Saving},
             yaml,
@@ -113,7 +110,7 @@ pub(super) mod server {
             Box::pin(async move {
                 let ids = records.iter().map(|record| record.base.id.to_string());
                 let runs = runs::last_of_playbooks(state, proof, ids).await?;
-                Ok(runs.into_iter().map(|run| (run.playbook.to_string(), json!(LastRun::of(run)))).collect())
+                Ok(runs.into_iter().map(|(playbook, run)| (playbook.to_string(), json!(run))).collect())
             })
         },
         ..Hooks::NONE

@@ -237,7 +237,7 @@ where
     });
     (move || match is_found.get().then(|| value.get_untracked()).flatten() {
         Some(value) => view(Live { value, trouble, again }).into_any(),
-        None => match own.and_then(|own| last.with_untracked(own)) {
+        None => match own.and_then(|own| last.with(own)) {
             Some(view) => view,
             None => {
                 let retry = Callback::new(move |()| again.update(|count| *count += 1));

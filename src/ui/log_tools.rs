@@ -36,6 +36,8 @@ pub struct LogFound {
     pub total: u64,
     /// How many lines were looked at, where that is known.
     pub lines: Option<u64>,
+    /// Whether the search ended before the log did.
+    pub truncated: bool,
 }
 
 /// How a log is shown. It stands in the address. Cheap to copy.
@@ -124,7 +126,11 @@ where
         place.set(to);
         marked.set(hit.get_untracked().and_then(|hit| hit.mark));
     };
+    // Which search is under way; an answer to an older one, or to none any more, says nothing.
+    let turn = StoredValue::new(0_u32);
     let clear = move || {
+        turn.update_value(|turn| *turn += 1);
+        busy.set(false);
         found.set(None);
         marked.set(None);
     };
@@ -135,16 +141,21 @@ where
             return;
         }
         busy.set(true);
+        turn.update_value(|turn| *turn += 1);
+        let mine = turn.get_value();
         leptos::task::spawn_local(async move {
             let answer = search(words).await;
-            busy.try_set(false);
-            let last = answer.as_ref().map_or(0, |found| found.matches.len().saturating_sub(1));
-            if found.try_set(Some(answer)).is_none() {
-                // People look for what happened last.
-                show(last);
+            if turn.try_get_value() != Some(mine) {
+                return;
             }
+            busy.set(false);
+            let last = answer.as_ref().map_or(0, |found| found.matches.len().saturating_sub(1));
+            found.set(Some(answer));
+            // People look for what happened last.
+            show(last);
         });
     };
+    let is_cut = move || found.with(|found| matches!(found, Some(Ok(found)) if found.truncated));
     let nothing = Signal::derive(move || (count.get() == 0).then(|| t_string!(i18n, common.log.none).to_owned()));
     view! {
         <form
@@ -208,6 +219,8 @@ where
                         t_string!(i18n, common.log.place, place = place.to_string(), total = found.total.to_string())
                     }
                 })}
+                " "
+                {move || is_cut().then(|| t_string!(i18n, common.log.cut))}
             </span>
         </form>
         // A line that the page no longer keeps is shown here.

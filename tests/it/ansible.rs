@@ -1,6 +1,9 @@
 //! What a run does to disk and processes: real `ansible-playbook`, real hosts, one private folder each.
 
-use crate::support::{Database, TestApp};
+use crate::{
+    stage::{END, HOST_PASSWORD, UNISOLATED, addresses, key_file},
+    support::{Database, TestApp},
+};
 use muelle::{
     error::Error,
     i18n::Locale,
@@ -21,7 +24,7 @@ use serde_json::{Map, Value, json};
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 use zeroize::Zeroizing;
@@ -29,25 +32,8 @@ use zeroize::Zeroizing;
 /// How long anything may take before a story gives up.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// How long a run may take to leave nothing behind, once somebody wants its end.
-const END: Duration = Duration::from_secs(20);
-
 /// The machine that the first host claims to be.
 const MACHINE: &str = "01900000-0000-7000-8000-000000000001";
-
-/// A whole server that lets no namespaces be used.
-const UNISOLATED: &str = "provisioning.namespaces = false\nprovisioning.allow_unisolated = true\n";
-
-fn hosts() -> Vec<String> {
-    let all = std::env::var("MUELLE_TEST_HOSTS")
-        .expect("MUELLE_TEST_HOSTS must name hosts with SSH (scripts/services starts some)");
-    all.split(',').map(str::to_owned).collect()
-}
-
-fn key() -> Zeroizing<String> {
-    let path = std::env::var("MUELLE_TEST_HOST_KEY").expect("MUELLE_TEST_HOST_KEY must name a private key");
-    Zeroizing::new(std::fs::read_to_string(path).expect("the key can be read"))
-}
 
 /// An order that runs a playbook on this machine.
 fn local(playbook: &str) -> Order {
@@ -80,7 +66,7 @@ fn local(playbook: &str) -> Order {
 fn remote(playbook: &str) -> Order {
     let mut order = local(playbook);
     let mut all = Map::new();
-    for (number, (name, address)) in ["a", "b", "c"].iter().zip(hosts()).enumerate() {
+    for (number, (name, address)) in ["a", "b", "c"].iter().zip(addresses()).enumerate() {
         let alias = format!("host-{number}");
         order.known_hosts.push_str(&format!("{alias} {}\n", host_key(&address)));
         all.insert(
@@ -95,7 +81,7 @@ fn remote(playbook: &str) -> Order {
     }
     all["a"]["muelle_machine"] = json!(MACHINE);
     order.inventory = json!({ "all": { "hosts": all } });
-    order.keys = vec![key()];
+    order.keys = vec![Zeroizing::new(std::fs::read_to_string(key_file()).expect("the key can be read"))];
     order
 }
 
@@ -105,6 +91,22 @@ fn host_key(address: &str) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = said.lines().find(|line| !line.starts_with('#')).expect("the host shows its key");
     line.split_once(' ').expect("a name and a key").1.to_owned()
+}
+
+/// A process of the server's user that holds a secret in its environment. It ends with the value.
+struct Neighbour(Child);
+
+impl Neighbour {
+    fn start(secret: &str) -> Self {
+        Self(Command::new("sleep").arg("600").env("CANARY", secret).spawn().expect("a neighbour starts"))
+    }
+}
+
+impl Drop for Neighbour {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 /// A run, watched to its end.
@@ -326,7 +328,7 @@ async fn passwords_reach_ansible_and_stand_nowhere() {
     );
     order.inventory["all"]["hosts"]["a"]["ansible_user"] = json!("deploy");
     order.keys = vec![];
-    let password = || Zeroizing::new("anchor-chain-42".to_owned());
+    let password = || Zeroizing::new(HOST_PASSWORD.to_owned());
     order.secrets = vec![
         ("own".to_owned(), Zeroizing::new(own.clone())),
         ("ansible_password".to_owned(), password()),
@@ -340,7 +342,7 @@ async fn passwords_reach_ansible_and_stand_nowhere() {
     run.until(|event| matches!(event, RunEvent::HostStart { task: 3, .. })).await;
 
     let processes = run.processes();
-    for word in words.iter().map(String::as_str).chain(["anchor-chain-42"]) {
+    for word in words.iter().map(String::as_str).chain([HOST_PASSWORD]) {
         let holders: Vec<_> = processes::mentioning(word).into_iter().filter(|pid| processes.contains(pid)).collect();
         assert_eq!(holders, [0; 0], "in the arguments or environment of a process");
         assert!(!found_below(&run.folder(&app), word), "in a file");
@@ -574,7 +576,7 @@ async fn a_hostile_playbook_finds_nothing_of_the_server() {
     let (head, tail) = canary.split_at(8);
     let data = app.state.config.data.dir.clone();
     std::fs::write(data.join("canary"), &canary).expect("written");
-    let mut neighbour = Command::new("sleep").arg("600").env("CANARY", &canary).spawn().expect("a neighbour starts");
+    let neighbour = Neighbour::start(&canary);
     let engine = std::env::var("MUELLE_TEST_ENGINE").unwrap_or_default();
     let socket = engine.trim_start_matches("unix://");
 
@@ -600,12 +602,11 @@ async fn a_hostile_playbook_finds_nothing_of_the_server() {
       changed_when: false
 ",
         data = data.display(),
-        pid = neighbour.id(),
+        pid = neighbour.0.id(),
     ));
     let mut run = Watched::start(&app, order).await;
     let (exit, _) = run.end().await;
-    drop(neighbour.kill());
-    drop(neighbour.wait());
+    drop(neighbour);
 
     let console = run.console().await;
     assert_eq!(exit.code, Some(0), "{console}");
@@ -757,7 +758,7 @@ async fn a_run_as_a_user_of_its_own_signs_in_and_finds_nothing_of_the_server() {
     let (head, tail) = canary.split_at(8);
     let data = app.state.config.data.dir.clone();
     std::fs::write(data.join("canary"), &canary).expect("written");
-    let mut neighbour = Command::new("sleep").arg("600").env("CANARY", &canary).spawn().expect("a neighbour starts");
+    let neighbour = Neighbour::start(&canary);
     let mut order = remote(&format!(
         "- hosts: a
   become: true
@@ -788,7 +789,7 @@ async fn a_run_as_a_user_of_its_own_signs_in_and_finds_nothing_of_the_server() {
     order.inventory["all"]["hosts"]["a"]["ansible_user"] = json!("deploy");
     order.secrets = vec![
         ("own".to_owned(), Zeroizing::new("a-word-of-its-own".to_owned())),
-        ("ansible_become_password".to_owned(), Zeroizing::new("anchor-chain-42".to_owned())),
+        ("ansible_become_password".to_owned(), Zeroizing::new(HOST_PASSWORD.to_owned())),
     ];
 
     let mut run = Watched::start(&app, order).await;
@@ -808,8 +809,7 @@ async fn a_run_as_a_user_of_its_own_signs_in_and_finds_nothing_of_the_server() {
     run.workspace.cancel().await.expect("asked");
     let (exit, _) = run.end().await;
     nothing_left(&run, began).await;
-    drop(neighbour.kill());
-    drop(neighbour.wait());
+    drop(neighbour);
 
     let console = run.console().await;
     assert_eq!((exit.ended, exit.isolation.as_str()), (Some(Ended::Cancelled), "user"), "{console}");

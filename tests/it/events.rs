@@ -1,6 +1,6 @@
 //! Stories of the streams that tell browsers what changed.
 
-use crate::support::{ADMIN, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, on_both};
+use crate::support::{ADMIN, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, kind, on_both};
 use axum::{
     body::{Body, BodyDataStream},
     http::Request,
@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 use muelle::{
     authentication::server::Context,
     events::{model::Topic, server::sse},
+    id::Id,
     platform::{db::sql, state::State},
     time::Timestamp,
 };
@@ -148,6 +149,38 @@ async fn changes_are_heard_by_those_who_reach_them_and_nobody_else() {
     assert_eq!((heard.name.as_str(), &heard.data), ("change", &json!({"topic": "records/machine", "data": {"n": 1}})));
     assert_eq!(root.soon().await.data["topic"], "records/machine");
     assert!(regular.is_quiet().await, "the platform's own jobs are not Acme's");
+    assert!(stranger.is_quiet().await, "Globex hears nothing of Acme");
+}
+
+#[tokio::test]
+async fn the_steps_of_a_check_are_heard_by_those_who_may_make_one_and_nobody_else() {
+    let app = TestApp::start().await;
+    // Nobody listens on the first port, so the check ends at its second step.
+    let input = json!({"name": "db-1", "type": "remote", "ipv4": "127.0.0.1", "ssh_port": 1});
+    let check = format!("/api/v1/machines/{}/check", app.make(ADMIN, kind("machine"), input).await.base.id);
+    let asking = app.client(REGULAR).await;
+    let told_as = Id::<()>::new();
+    let (topic, own) = (format!("check/{told_as}"), format!("topic=check/{told_as}"));
+    let regular = sign_in(&app, REGULAR).await;
+    let mut one = Listener::open(&regular, &own, None).await.expect("it opens");
+    let mut all = Listener::open(&regular, "topic=all", None).await.expect("it opens");
+    let mut stranger = Listener::open(&sign_in(&app, STRANGER).await, &own, None).await.expect("it opens");
+    let viewer = sign_in(&app, VIEWER).await;
+    let refused = Listener::open(&viewer, &own, None).await;
+    let mut viewer = Listener::open(&viewer, "topic=all", None).await.expect("it opens");
+
+    let nonsense = asking.post(&check, &json!({"told_as": "db-1"})).await;
+    asking.post(&check, &json!({"told_as": told_as})).await.expect(200);
+
+    for listener in [&mut one, &mut all] {
+        for step in ["address", "port"] {
+            let heard = listener.soon().await.data;
+            assert_eq!((heard["topic"].as_str(), &heard["data"]["step"]), (Some(topic.as_str()), &json!(step)));
+        }
+    }
+    assert_eq!(nonsense.problem_fields(), ["told_as"]);
+    assert_eq!(refused.err(), Some(403));
+    assert!(viewer.is_quiet().await, "viewers make no checks");
     assert!(stranger.is_quiet().await, "Globex hears nothing of Acme");
 }
 

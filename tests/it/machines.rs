@@ -174,7 +174,7 @@ async fn another_key_in_its_place_blocks_until_a_person_decides() {
     host_keys::decide(&operating, owner, first.id, true).await.expect("it is there");
 
     sshd.set_up_anew();
-    let report = check::check(&operating, id, &[]).await.expect("it is checked");
+    let report = check::check(&operating, id, &[], None).await.expect("it is checked");
 
     let failed = report.steps.iter().find(|step| step.state == StepState::Failed).expect("it is not what it was");
     assert_eq!(failed.step, CheckStep::HostKey);
@@ -224,7 +224,7 @@ async fn a_check_goes_the_way_of_a_run_and_names_the_first_obstacle() {
     let wrong = json!({"name": "other", "type": "ssh_key", "secret": "generate:ed25519"});
     let wrong = app.make(ADMIN, kind("credential"), wrong).await.base.id.cast();
     let failed = async |credentials: &[_]| {
-        let report = check::check(&operating, id, credentials).await.expect("it is checked");
+        let report = check::check(&operating, id, credentials, None).await.expect("it is checked");
         assert_eq!(report.steps.len(), CheckStep::ALL.len());
         let place = report.steps.iter().position(|step| step.state == StepState::Failed);
         if let Some(place) = place {
@@ -257,7 +257,7 @@ async fn a_check_uses_no_credential_of_another_customer() {
     let foreign = app.make(ROOT, kind("credential"), input).await.base.id.cast();
 
     for person in [ROOT, REGULAR] {
-        let refused = check::check(&app.permit::<Operating>(person, kind("machine")), id, &[foreign]).await;
+        let refused = check::check(&app.permit::<Operating>(person, kind("machine")), id, &[foreign], None).await;
 
         let Err(Error::Invalid { problems }) = refused else { panic!("it is another customer's") };
         assert_eq!(problems[0].field, "credentials");

@@ -5,7 +5,7 @@ use crate::{
     process::Server,
     stage::{
         OwnHost, PATIENCE, RUNS, SLEEP, Stage, addresses, console, ended, ended_within, job, key_file, machine,
-        nothing_left, result, run, started, states, tree, trust, until_busy, until_tree,
+        nothing_left, on_host, result, run, started, states, tree, trust, until_busy, until_tree,
     },
     support::{Database, PostgresDatabase, REGULAR, SYSTEM, TestApp, on_both},
 };
@@ -314,12 +314,7 @@ impl Killable {
 
 /// How often the task of [`COUNTED`] was done for that mark.
 fn times(mark: &str) -> usize {
-    let output = std::process::Command::new("ssh")
-        .args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"])
-        .arg(key_file())
-        .args([&format!("root@{}", addresses()[0]), "cat", &format!("/tmp/{mark}")])
-        .output()
-        .expect("ssh is installed");
+    let output = on_host(&addresses()[0], &["cat", &format!("/tmp/{mark}")]);
     String::from_utf8_lossy(&output.stdout).lines().count()
 }
 
@@ -337,8 +332,8 @@ async fn a_server_that_is_killed_in_any_phase_of_a_run_tells_the_truth_afterward
         let is_at_work = |view: &Value| view["tree"]["tasks"][0]["cells"].as_object().is_some_and(|it| !it.is_empty());
 
         // One is under way for long, one ends while the server is dead, one is just begun, one waits for a place.
-        let running = this.run(&playbook, &marks[0], 30).await;
-        let ending = this.run(&playbook, &marks[1], 3).await;
+        let running = this.run(&playbook, &marks[0], 45).await;
+        let ending = this.run(&playbook, &marks[1], 20).await;
         this.until(running, is_at_work).await;
         this.until(ending, is_at_work).await;
         let starting = this.run(&playbook, &marks[2], 0).await;

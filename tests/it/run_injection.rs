@@ -2,7 +2,7 @@
 //! in every place that takes one. The runs here are not kept apart, so that whatever is carried out shows itself.
 
 use crate::{
-    stage::{RUNS, Stage, addresses, console, ended, key_file, result, started, states, tree},
+    stage::{RUNS, Stage, UNISOLATED, addresses, console, ended, on_host, result, started, states, tree},
     support::{Client, Database, REGULAR, TestApp},
 };
 use muelle::{
@@ -11,13 +11,7 @@ use muelle::{
     provisioning::model::{RunState, TaskState},
 };
 use serde_json::{Map, Value, json};
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-/// A whole server that keeps nothing apart.
-const UNISOLATED: &str = "provisioning.namespaces = false\nprovisioning.allow_unisolated = true\n";
+use std::path::{Path, PathBuf};
 
 /// A file that is there when something was carried out, on the server or on a host.
 struct Marker(PathBuf);
@@ -30,16 +24,9 @@ impl Marker {
 
     fn is_there(&self) -> bool {
         self.0.exists()
-            || addresses().iter().any(|address| {
-                let found = Command::new("ssh")
-                    .args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"])
-                    .arg(key_file())
-                    .args([&format!("root@{address}"), "ls", "-d"])
-                    .arg(&self.0)
-                    .output()
-                    .expect("ssh is installed");
-                found.status.success()
-            })
+            || addresses()
+                .iter()
+                .any(|address| on_host(address, &["ls", "-d", &self.0.to_string_lossy()]).status.success())
     }
 }
 

@@ -17,7 +17,7 @@ use muelle::{
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
@@ -33,6 +33,9 @@ pub const RUNS: &str = "/api/v1/provisioning/runs";
 
 /// The password of the user `deploy` on every host.
 pub const HOST_PASSWORD: &str = "anchor-chain-42";
+
+/// A whole server that keeps nothing apart.
+pub const UNISOLATED: &str = "provisioning.namespaces = false\nprovisioning.allow_unisolated = true\n";
 
 /// A task that takes as many seconds as it is told.
 pub const SLEEP: &str = "
@@ -53,6 +56,20 @@ pub fn addresses() -> Vec<String> {
 /// The file of the private key that root has on every host.
 pub fn key_file() -> PathBuf {
     std::env::var("MUELLE_TEST_HOST_KEY").expect("MUELLE_TEST_HOST_KEY must name a private key").into()
+}
+
+/// Gives a command as root on one of the hosts that all stories share.
+pub fn on_host(address: &str, command: &[&str]) -> Output {
+    let output = Command::new("ssh")
+        .args(["-F", "none", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-i"])
+        .arg(key_file())
+        .arg(format!("root@{address}"))
+        .args(command)
+        .output()
+        .expect("ssh is installed");
+    // OpenSSH ends like this when it cannot sign in: the command was never given.
+    assert_ne!(output.status.code(), Some(255), "{address}: {}", String::from_utf8_lossy(&output.stderr));
+    output
 }
 
 /// A server with the real hosts as machines of Acme, in the group `web`, their keys trusted, and a key to sign in with.
@@ -287,7 +304,7 @@ pub async fn nothing_left(data: &Path, id: Id<Job>, since: Instant) {
     }
 }
 
-/// Whether a text stands in a file of the server after everything written has reached the database.
+/// Whether a text stands in a file of the server, or in its database.
 pub async fn is_in_files(app: &TestApp, text: &str) -> bool {
     fn walk(folder: &Path, text: &str) -> bool {
         let Ok(entries) = std::fs::read_dir(folder) else { return false };
@@ -299,9 +316,27 @@ pub async fn is_in_files(app: &TestApp, text: &str) -> bool {
             std::fs::read(&path).is_ok_and(|content| String::from_utf8_lossy(&content).contains(text))
         })
     }
-    if let Db::Sqlite { writer, .. } = &app.state.db {
-        let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("pragma wal_checkpoint(full)");
-        checkpoint.fetch_one(writer).await.expect("it answers");
+    match &app.state.db {
+        // The database is one of the files once everything written has reached it.
+        Db::Sqlite { writer, .. } => {
+            let checkpoint = sqlx::query_as::<_, (i64, i64, i64)>("pragma wal_checkpoint(full)");
+            checkpoint.fetch_one(writer).await.expect("it answers");
+        }
+        Db::Postgres(pool) => {
+            let tables = "select table_name::text from information_schema.tables where table_schema = 'public'";
+            let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(pool).await.expect("it answers");
+            assert!(tables.iter().any(|table| table == "job_lines"), "{tables:?}");
+            for table in tables {
+                let holds = format!(
+                    "select exists (select 1 from \"{table}\" as held, jsonb_each_text(to_jsonb(held)) as field
+                                    where position($1 in field.value) > 0)"
+                );
+                let holds = sqlx::query_scalar(sqlx::AssertSqlSafe(holds)).bind(text).fetch_one(pool).await;
+                if holds.expect("it answers") {
+                    return true;
+                }
+            }
+        }
     }
     walk(&app.state.config.data.dir, text)
 }

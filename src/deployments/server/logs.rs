@@ -11,7 +11,7 @@ use crate::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use serde_json::Value;
-use std::{fmt::Write as _, pin::pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, fmt::Write as _, pin::pin, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// The longest piece of a line.
@@ -446,21 +446,23 @@ pub async fn search(
     }
     let mut log = open(permit, engine, id, query, false, None).await?;
     let until = Instant::now() + SEARCH_DEADLINE;
-    let mut found = LogSearch::default();
+    let (mut found, mut matches) = (LogSearch::default(), VecDeque::new());
     while let Some(line) = log.lines.next().await {
         let line = line.map_err(|fault| fault.error(locale))?;
         found.lines += 1;
         if plain(&line.text).to_lowercase().contains(&needle) {
             found.total += 1;
-            if found.matches.len() < MOST_MATCHES {
-                found.matches.push((found.lines, line));
+            if matches.len() == MOST_MATCHES {
+                matches.pop_front();
             }
+            matches.push_back((found.lines, line));
         }
         if found.lines.is_multiple_of(4096) && Instant::now() >= until {
             found.truncated = true;
             break;
         }
     }
+    found.matches = matches.into();
     Ok(found)
 }
 

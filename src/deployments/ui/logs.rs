@@ -201,7 +201,7 @@ fn LinkBadge(link: RwSignal<Link>) -> impl IntoView {
 /// Searches the whole log where it is.
 async fn search(engine: String, id: String, words: String, query: LogQuery) -> Result<LogFound> {
     let found = search_log(engine, id, words, query).await?;
-    let matches = found
+    let matches: Vec<LogMatch> = found
         .matches
         .into_iter()
         .map(|(number, line)| LogMatch {
@@ -211,7 +211,9 @@ async fn search(engine: String, id: String, words: String, query: LogQuery) -> R
             text: line.text,
         })
         .collect();
-    Ok(LogFound { matches, before: 0, total: found.total, lines: Some(found.lines) })
+    // The last ones are given.
+    let before = found.total.saturating_sub(matches.len() as u64);
+    Ok(LogFound { matches, before, total: found.total, lines: Some(found.lines), truncated: found.truncated })
 }
 
 #[cfg(feature = "hydrate")]

@@ -62,11 +62,13 @@ pub enum JobNews {
     Job(Arc<Job>),
     /// Lines that are in the store, in order.
     Lines(Arc<Vec<Line>>),
+    /// More lines are in the store than are told.
+    MoreLines,
     /// It is a run, and these events of it are in the store, in order.
     Events(Arc<Vec<Numbered>>),
     /// It is a run, and its own row changed.
     Run,
-    /// Another process wrote something: look into the store.
+    /// Anything of it may have changed, here or in another process: look into the store.
     Look,
     /// Somebody asked to cancel it.
     Cancel,
@@ -211,9 +213,12 @@ impl Bus {
     pub fn publish_job(&self, job: Id<Job>, news: JobNews) {
         self.relay(|| match news {
             JobNews::Cancel => Relayed::Cancel(job),
-            JobNews::Job(_) | JobNews::Lines(_) | JobNews::Events(_) | JobNews::Run | JobNews::Look => {
-                Relayed::Look(job)
-            }
+            JobNews::Job(_)
+            | JobNews::Lines(_)
+            | JobNews::MoreLines
+            | JobNews::Events(_)
+            | JobNews::Run
+            | JobNews::Look => Relayed::Look(job),
         });
         self.tell_job(job, news);
     }

@@ -15,7 +15,7 @@ use super::{News, Told};
 use crate::{
     authentication::{
         policy,
-        server::{Context, Proof, Reading, Scope, still_there},
+        server::{Context, Operating, Proof, Reading, Scope, still_there},
     },
     error::{Error, Result},
     events::model::Topic,
@@ -271,13 +271,15 @@ fn wanted(context: &Context, query: &[(String, String)]) -> Result<Wanted> {
                 }
                 continue;
             }
+            Topic::Check(_) => {
+                context.permit::<Operating>("machine")?;
+            }
             Topic::Records(_)
             | Topic::Containers(_)
             | Topic::Images(_)
             | Topic::Engine(_)
             | Topic::Jobs
-            | Topic::Runs
-            | Topic::Check(_) => {
+            | Topic::Runs => {
                 context.permit::<Reading>(subject(&topic).ok_or_else(unknown)?)?;
             }
         }
@@ -318,7 +320,9 @@ fn hears(context: &Context, scope: Scope, wanted: &Wanted, told: &Told) -> bool 
     let Ok(session) = context.session() else {
         return false;
     };
-    wanted.all && subject(topic).is_some_and(|subject| policy::decide(session, policy::Verb::Read, subject).is_ok())
+    // What a check finds is for those who may make one.
+    let verb = if matches!(topic, Topic::Check(_)) { policy::Verb::Operate } else { policy::Verb::Read };
+    wanted.all && subject(topic).is_some_and(|subject| policy::decide(session, verb, subject).is_ok())
 }
 
 fn change(context: &Context, told: &Told, last: i64, lines: &[i64]) -> Event {

@@ -15,7 +15,6 @@ pub mod store;
 mod sweep;
 pub mod watch;
 
-pub use output::GOES_ON;
 pub use queue::{NewJob, announce, cancel, enqueue, enqueue_as, enqueue_in, language, locale};
 pub use run::Run;
 pub use runner::{Runner, start};

@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 /// The longest line in bytes; a longer one goes on in the next.
 pub const LINE_BYTES: usize = 16 * 1024;
 /// What ends a line that goes on in the next.
-pub const GOES_ON: &str = " …";
+const GOES_ON: &str = " …";
 /// Lines written at once.
 const BATCH: usize = 500;
 /// Lines and bytes that may wait; beyond, the work waits until there is room.
@@ -150,26 +150,17 @@ impl Output {
 
     /// Adds text, line by line; waits while too much is on its way.
     pub async fn line(&self, voice: Voice, text: &str) {
-        self.line_until(voice, text, None).await;
+        self.line_until(voice, text, None, false).await;
     }
 
-    /// The same, with the place up to which its source was read; it is kept with the last line.
-    pub async fn line_until(&self, voice: Voice, text: &str, mark: Option<i64>) {
+    /// The same, with the place up to which its source was read; it is kept with the last line. Where the text
+    /// `goes_on`, its last line has not ended there.
+    pub async fn line_until(&self, voice: Voice, text: &str, mark: Option<i64>, goes_on: bool) {
         let text = self.redact(text);
-        let mut lines = text.split('\n').peekable();
-        while let Some(line) = lines.next() {
-            let mut rest = line.strip_suffix('\r').unwrap_or(line);
-            loop {
-                let cut = if rest.len() > LINE_BYTES { rest.floor_char_boundary(LINE_BYTES) } else { rest.len() };
-                let (piece, later) = rest.split_at(cut);
-                let piece = if later.is_empty() { piece.to_owned() } else { format!("{piece}{GOES_ON}") };
-                let mark = mark.filter(|_| later.is_empty() && lines.peek().is_none());
-                self.push(voice, piece, mark).await;
-                rest = later;
-                if rest.is_empty() {
-                    break;
-                }
-            }
+        let mut pieces = pieces(&text, goes_on).into_iter().peekable();
+        while let Some(piece) = pieces.next() {
+            let mark = mark.filter(|_| pieces.peek().is_none());
+            self.push(voice, piece, mark).await;
         }
     }
 
@@ -314,7 +305,7 @@ impl Output {
         self.room.notify_waiters();
         if !lines.is_empty() {
             let is_small = lines.iter().map(|line| line.text.len()).sum::<usize>() <= TOLD_BYTES;
-            let news = if is_small { JobNews::Lines(Arc::new(lines)) } else { JobNews::Look };
+            let news = if is_small { JobNews::Lines(Arc::new(lines)) } else { JobNews::MoreLines };
             self.state.bus.publish_job(self.job, news);
         }
         if let Some(progress) = progress {
@@ -353,6 +344,26 @@ impl Output {
     }
 }
 
+/// The lines of a text as they are kept: long ones in pieces that say so, and the last one too where it `goes_on`.
+fn pieces(text: &str, goes_on: bool) -> Vec<String> {
+    let mut pieces = Vec::new();
+    let mut lines = text.split('\n').peekable();
+    while let Some(line) = lines.next() {
+        let mut rest = line.strip_suffix('\r').unwrap_or(line);
+        loop {
+            let cut = if rest.len() > LINE_BYTES { rest.floor_char_boundary(LINE_BYTES) } else { rest.len() };
+            let (piece, later) = rest.split_at(cut);
+            let is_cut = !later.is_empty() || (goes_on && lines.peek().is_none());
+            pieces.push(if is_cut { format!("{piece}{GOES_ON}") } else { piece.to_owned() });
+            rest = later;
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    pieces
+}
+
 fn append(waiting: &mut Waiting, voice: Voice, text: String, mark: Option<i64>) {
     waiting.sequence += 1;
     waiting.weight += text.len();
@@ -364,4 +375,22 @@ fn append(waiting: &mut Waiting, voice: Voice, text: String, mark: Option<i64>) 
         text: text.replace('\0', "\u{fffd}"),
     };
     waiting.lines.push((line, mark));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_kept_in_pieces_and_each_but_the_last_says_that_it_goes_on() {
+        let whole = "x".repeat(LINE_BYTES);
+        let marked = format!("{whole}{GOES_ON}");
+        let marked = marked.as_str();
+
+        assert_eq!(pieces("a\r\nb", false), ["a", "b"]);
+        assert_eq!(pieces("", false), [""]);
+        assert_eq!(pieces(&format!("{whole}{whole}y"), false), [marked, marked, "y"]);
+        assert_eq!(pieces(&format!("{whole}{whole}"), true), [marked, marked], "no line holds the mark alone");
+        assert_eq!(pieces("a\nb", true), ["a", "b …"]);
+    }
 }

@@ -62,9 +62,10 @@ impl Run {
     }
 
     /// Adds a line that was read from a source of one's own, up to the place `mark`. Line and mark are kept together,
-    /// so that a later attempt goes on from [`Run::mark`] without gap or repeat.
-    pub async fn line_until(&self, voice: Voice, text: &str, mark: i64) {
-        self.output.line_until(voice, text, Some(mark)).await;
+    /// so that a later attempt goes on from [`Run::mark`] without gap or repeat. A line that `goes_on` has not ended
+    /// there.
+    pub async fn line_until(&self, voice: Voice, text: &str, mark: i64, goes_on: bool) {
+        self.output.line_until(voice, text, Some(mark), goes_on).await;
     }
 
     /// Waits until every line that was added is in the store.

@@ -150,13 +150,7 @@ pub async fn lines(state: &State, proof: &dyn Proof, job: Id<Job>, after: i64, l
                          order by sequence
                          limit $3");
     let statement = statement.bind(job.to_string()).bind(after).bind(i64::from(limit.clamp(1, LINES_LIMIT)));
-    let mut bytes = 0;
-    let fits = |row: &Row| {
-        let is_first = bytes == 0;
-        bytes += row.text("text")?.len().max(1);
-        Ok(is_first || bytes <= READ_BYTES)
-    };
-    let rows = state.db.rows_while(proof, statement, fits).await?;
+    let rows = state.db.rows_within(proof, statement, "text", READ_BYTES).await?;
     Ok(rows.iter().map(read_line).collect::<anyhow::Result<_>>()?)
 }
 

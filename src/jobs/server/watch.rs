@@ -167,7 +167,7 @@ impl Watched for Job {
         match news {
             JobNews::Job(job) => Heard::Whole(Arc::unwrap_or_clone(job)),
             JobNews::Lines(lines) => Heard::Parts(lines),
-            JobNews::Look => Heard::Look,
+            JobNews::MoreLines | JobNews::Look => Heard::Look,
             JobNews::Cancel | JobNews::Events(_) | JobNews::Run => Heard::Nothing,
         }
     }

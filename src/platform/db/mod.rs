@@ -48,36 +48,41 @@ impl Db {
         }
     }
 
-    /// The rows that a statement gives as long as they are wanted, for rows that may be large: those behind the
-    /// first one that is not are never held.
-    pub async fn rows_while(
+    /// The first rows that a statement gives, for rows that may be large: one, and as many more as hold no more than
+    /// `limit_bytes` of text in a column together. Those behind them are never held.
+    pub async fn rows_within(
         &self,
         _proof: &dyn Proof,
         statement: impl Into<Sql>,
-        mut is_wanted: impl FnMut(&Row) -> anyhow::Result<bool> + Send,
+        column: &str,
+        limit_bytes: usize,
     ) -> anyhow::Result<Vec<Row>> {
         let (text, values) = statement.into().build(self.is_postgres());
         let asking = || format!("asking {text}");
-        let mut kept = Vec::new();
+        let (mut kept, mut bytes) = (Vec::new(), 0);
+        let mut keep = |row: Row| {
+            bytes += row.text(column)?.len();
+            let has_room = kept.is_empty() || bytes <= limit_bytes;
+            if has_room {
+                kept.push(row);
+            }
+            anyhow::Ok(has_room)
+        };
         match self {
             Self::Sqlite { readers, .. } => {
                 let mut rows = readers.fetch(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values));
                 while let Some(row) = rows.try_next().await.with_context(asking)? {
-                    let row = Row::from_sqlite(&row)?;
-                    if !is_wanted(&row)? {
+                    if !keep(Row::from_sqlite(&row)?)? {
                         break;
                     }
-                    kept.push(row);
                 }
             }
             Self::Postgres(pool) => {
                 let mut rows = pool.fetch(sqlx::query_with(sqlx::AssertSqlSafe(text.clone()), values));
                 while let Some(row) = rows.try_next().await.with_context(asking)? {
-                    let row = Row::from_postgres(&row)?;
-                    if !is_wanted(&row)? {
+                    if !keep(Row::from_postgres(&row)?)? {
                         break;
                     }
-                    kept.push(row);
                 }
             }
         }

@@ -110,7 +110,10 @@ impl Ansible {
             Some(tools) => Some(tools),
             None => self.ask().await,
         };
-        tools.ok_or_else(|| Error::unavailable("ansible", td_string!(locale, ansible.missing)))
+        tools.ok_or_else(|| {
+            let (missing, hint) = (td_string!(locale, ansible.missing), td_string!(locale, ansible.hint));
+            Error::unavailable("ansible", format!("{missing} {hint}"))
+        })
     }
 
     /// How a program can be kept apart here.

@@ -15,7 +15,9 @@ use crate::{
     i18n::{Locale, td_string},
     id::Id,
     platform::state::State,
-    provisioning::machines::{CheckReport, CheckStep, HostKey, HostKeys, KeyOwner, KeyState, StepResult, StepState},
+    provisioning::machines::{
+        CheckReport, CheckStep, ConnectionCheck, HostKey, HostKeys, KeyOwner, KeyState, StepResult, StepState,
+    },
     storage::{
         Credential, Customer, Machine, entry, is_user_name,
         item::{
@@ -46,24 +48,17 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(30);
 /// What somebody waits for: a command's letters are cut after this many.
 const SAID_MAX: usize = 300;
 
-/// Checks whether a machine can be worked on with these credentials.
+/// Checks whether a machine can be worked on with these credentials. Each step is told as it ends to those who listen
+/// to the check of the id `told_as`.
 ///
 /// # Errors
 /// [`Error::NotFound`]; [`Error::Invalid`] at `credentials` when one cannot be opened. What the machine
 /// refuses is no error: it stands in the report.
-pub async fn check(permit: &Permit<Operating>, machine: Id<Machine>, chosen: &[Id<Credential>]) -> Result<CheckReport> {
-    check_live(permit, machine, chosen, None).await
-}
-
-/// The same, and tells each step as it ends to those who listen to the report of that id.
-///
-/// # Errors
-/// As [`check`].
-pub async fn check_live(
+pub async fn check(
     permit: &Permit<Operating>,
     machine: Id<Machine>,
     chosen: &[Id<Credential>],
-    report: Option<Id<CheckReport>>,
+    told_as: Option<Id<ConnectionCheck>>,
 ) -> Result<CheckReport> {
     let context = permit.context();
     let state = &context.state;
@@ -82,7 +77,7 @@ pub async fn check_live(
         customer: record.base.customer,
         fields: &record.item,
         opened: &opened,
-        report,
+        told_as,
         steps: Vec::new(),
         keys: Vec::new(),
     };
@@ -133,7 +128,7 @@ struct Check<'a> {
     fields: &'a Fields,
     opened: &'a [Opened],
     /// Where the steps are told.
-    report: Option<Id<CheckReport>>,
+    told_as: Option<Id<ConnectionCheck>>,
     steps: Vec<StepResult>,
     keys: Vec<HostKey>,
 }
@@ -169,8 +164,8 @@ impl Check<'_> {
     }
 
     fn add(&mut self, step: StepResult) {
-        if let Some(report) = self.report {
-            self.state().bus.publish_passing(Topic::Check(report), self.customer, json!(step));
+        if let Some(id) = self.told_as {
+            self.state().bus.publish_passing(Topic::Check(id), self.customer, json!(step));
         }
         self.steps.push(step);
     }

@@ -142,9 +142,9 @@ async fn check_machine(context: Context, Path(id): Path<String>, body: Bytes) ->
     let checked = async {
         let permit = context.permit::<Operating>("machine")?;
         let id = identifier("machine", &id)?;
-        let members = members(&body, &["credentials"], context.locale)?;
+        let members = members(&body, &["credentials", "told_as"], context.locale)?;
         let credentials: Vec<Id<Credential>> = member(&members, "credentials")?.unwrap_or_default();
-        check::check(&permit, id, &credentials).await.map(Json)
+        check::check(&permit, id, &credentials, member(&members, "told_as")?).await.map(Json)
     };
     respond(&context, checked.await)
 }
@@ -241,7 +241,10 @@ pub fn openapi() -> Value {
         "tags": ["machines"], "operationId": "check_machine",
         "summary": "Checks step by step whether the machine can be worked on; what it refuses stands in the report",
         "parameters": [id],
-        "requestBody": body(json!({"credentials": {"type": "array", "items": {"type": "string", "format": "uuid"}}})),
+        "requestBody": body(json!({
+            "credentials": {"type": "array", "items": {"type": "string", "format": "uuid"}},
+            "told_as": {"type": ["string", "null"], "format": "uuid", "description": "An id of your own: `GET /events` tells each step as it ends under the topic `check/ID`"},
+        })),
         "responses": answers("The report", schema("CheckReport"), &[401, 403, 404, 422]),
     }}));
     paths.insert("/api/v1/machines/{id}/facts".to_owned(), json!({"get": {

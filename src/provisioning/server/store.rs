@@ -9,7 +9,8 @@ use crate::{
         db::{Row, Transaction, sql},
         state::State,
     },
-    provisioning::model::{Difference, Numbered, Run, RunPage, RunQuery, RunState, RunView, TaskState, Tree},
+    provisioning::model::{Difference, LastRun, Numbered, Run, RunPage, RunQuery, RunState, RunView, TaskState, Tree},
+    storage::Playbook,
     time::Timestamp,
 };
 use anyhow::Context as _;
@@ -75,7 +76,7 @@ pub async fn last_of_playbooks(
     state: &State,
     proof: &dyn Proof,
     playbooks: impl IntoIterator<Item = String>,
-) -> anyhow::Result<Vec<Run>> {
+) -> anyhow::Result<Vec<(Id<Playbook>, LastRun)>> {
     let of = |table: &'static str, name: &'static str| Expr::col((Alias::new(table), Alias::new(name)));
     // The newest of each is one look into the index; grouping would read all runs of all of them.
     let newest = Query::select()
@@ -86,11 +87,20 @@ pub async fn last_of_playbooks(
     let customer = proof.scope().customer().map(|customer| of("runs", "customer").eq(customer.to_string()));
     let mut select = Query::select();
     select
-        .column((Alias::new("runs"), Asterisk))
+        .columns(["id", "playbook", "state", "target", "created_at"].map(|name| (Alias::new("runs"), Alias::new(name))))
         .from(Alias::new("playbooks"))
         .inner_join(Alias::new("runs"), of("runs", "id").eq(Expr::from(SubQueryStatement::from(newest))))
         .cond_where(Condition::all().add(of("playbooks", "id").is_in(playbooks)).add_option(customer));
-    state.db.rows(proof, &mut select).await?.iter().map(read).collect()
+    let last = |row: &Row| {
+        let run = LastRun {
+            id: row.parsed("id")?,
+            state: row.parsed("state")?,
+            target: json(row, "target")?,
+            at: Timestamp::from_millis(row.int("created_at")?),
+        };
+        Ok((row.parsed("playbook")?, run))
+    };
+    state.db.rows(proof, &mut select).await?.iter().map(last).collect()
 }
 
 /// The run of that id, where the proof reaches it.
@@ -145,13 +155,7 @@ pub async fn events(state: &State, proof: &dyn Proof, id: Id<Job>, after: i64, l
                          order by sequence
                          limit $3");
     let statement = statement.bind(id.to_string()).bind(after).bind(i64::from(limit.clamp(1, EVENTS_LIMIT)));
-    let mut bytes = 0;
-    let fits = |row: &Row| {
-        let is_first = bytes == 0;
-        bytes += row.text("event")?.len().max(1);
-        Ok(is_first || bytes <= READ_BYTES)
-    };
-    let rows = state.db.rows_while(proof, statement, fits).await?;
+    let rows = state.db.rows_within(proof, statement, "event", READ_BYTES).await?;
     let read = |row: &Row| {
         Ok(Numbered {
             sequence: row.int("sequence")?,
@@ -229,9 +233,6 @@ fn differences(before: &Tree, after: &Tree) -> Vec<Difference> {
 
 /// Reads a row of `runs`.
 pub(super) fn read(row: &Row) -> anyhow::Result<Run> {
-    fn json<T: serde::de::DeserializeOwned>(row: &Row, name: &str) -> anyhow::Result<T> {
-        serde_json::from_str(&row.text(name)?).with_context(|| format!("reading {name}"))
-    }
     let time = |name: &str| anyhow::Ok(row.opt_int(name)?.map(Timestamp::from_millis));
     Ok(Run {
         id: row.parsed("id")?,
@@ -255,6 +256,11 @@ pub(super) fn read(row: &Row) -> anyhow::Result<Run> {
         started_at: time("started_at")?,
         finished_at: time("finished_at")?,
     })
+}
+
+/// Reads a column that holds JSON.
+fn json<T: serde::de::DeserializeOwned>(row: &Row, name: &str) -> anyhow::Result<T> {
+    serde_json::from_str(&row.text(name)?).with_context(|| format!("reading {name}"))
 }
 
 /// Writes a new run, and the hosts it is to reach, into the transaction that queues its job.

@@ -38,7 +38,7 @@ impl Watched for Run {
             JobNews::Events(events) => Heard::Parts(events),
             // Its row, or that of its job, changed; or another server wrote.
             JobNews::Run | JobNews::Job(_) | JobNews::Look => Heard::Look,
-            JobNews::Lines(_) | JobNews::Cancel => Heard::Nothing,
+            JobNews::Lines(_) | JobNews::MoreLines | JobNews::Cancel => Heard::Nothing,
         }
     }
 }

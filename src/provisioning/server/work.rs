@@ -306,14 +306,14 @@ impl<'a> Follower<'a> {
         while let Some(length) = self.console.rest[begin..].iter().position(|byte| *byte == b'\n') {
             let line = String::from_utf8_lossy(&self.console.rest[begin..begin + length]).into_owned();
             begin += length + 1;
-            self.say(&line, first + begin as u64).await;
+            self.say(&line, first + begin as u64, false).await;
         }
         self.console.rest.drain(..begin);
         if self.console.rest.len() >= LONGEST_LINE {
             let rest = self.console.rest.split_off(whole_letters(&self.console.rest));
             let line = String::from_utf8_lossy(&std::mem::replace(&mut self.console.rest, rest)).into_owned();
             let until = self.console.offset - self.console.rest.len() as u64;
-            self.say(&format!("{line}{}", jobs::GOES_ON), until).await;
+            self.say(&line, until, true).await;
         }
         Ok(true)
     }
@@ -322,12 +322,12 @@ impl<'a> Follower<'a> {
     async fn end_line(&mut self) {
         if !self.console.rest.is_empty() {
             let line = String::from_utf8_lossy(&std::mem::take(&mut self.console.rest)).into_owned();
-            self.say(&line, self.console.offset).await;
+            self.say(&line, self.console.offset, false).await;
         }
     }
 
-    async fn say(&self, line: &str, until: u64) {
-        self.job.line_until(Voice::Out, line, i64::try_from(until).unwrap_or(i64::MAX)).await;
+    async fn say(&self, line: &str, until: u64, goes_on: bool) {
+        self.job.line_until(Voice::Out, line, i64::try_from(until).unwrap_or(i64::MAX), goes_on).await;
     }
 
     /// Writes the events that wait. A store that is away is waited for: what is under way must not be given up for it.

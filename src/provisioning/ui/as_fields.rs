@@ -117,6 +117,8 @@ where
                     look=ButtonLook::Quiet
                     icon=Signal::derive(move || if look.get() == Look::Text { lu::LuRows3 } else { lu::LuCodeXml })
                     on_press=Callback::new(move |()| if look.get_untracked() == Look::Text {
+                        // Letters that are typed while it is read would be lost.
+                        look.set(Look::Reading);
                         begin(value.get_untracked());
                     } else {
                         // A reading that is under way shall not take the text away again.

@@ -57,7 +57,7 @@ async fn search(id: Id<Job>, words: String) -> Result<LogFound> {
         .collect();
     let total = found.total.unsigned_abs();
     // The last ones are given.
-    Ok(LogFound { before: total.saturating_sub(matches.len() as u64), matches, total, lines: None })
+    Ok(LogFound { before: total.saturating_sub(matches.len() as u64), matches, total, lines: None, truncated: false })
 }
 
 /// The lines alone.

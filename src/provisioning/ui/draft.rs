@@ -137,11 +137,12 @@ impl Draft {
             let row = self.variables.with_untracked(|rows| rows.iter().copied().find(is_its));
             let written = row.map(|row| row.value.get_untracked());
             let earlier = self.earlier.with_value(|all| all.get(&question.variable).map(shown));
-            let first = written.or(earlier).or_else(|| question.default.as_ref().map(shown)).unwrap_or_default();
+            let first = earlier.or_else(|| question.default.as_ref().map(shown)).unwrap_or_default();
             self.answers.update_value(|answers| {
                 answers.entry(question.variable.clone()).or_insert_with(|| RwSignal::new(first));
             });
-            if row.is_some() {
+            if let Some(written) = written {
+                self.answer(&question.variable).set(written);
                 self.variables.update(|rows| rows.retain(|row| !is_its(row)));
             }
         }
@@ -496,6 +497,22 @@ mod tests {
 
         assert_eq!(draft.answer("port").get_untracked(), "8080");
         assert_eq!(draft.variables.with_untracked(Vec::len), 1);
+    }
+
+    #[test]
+    fn what_is_written_later_replaces_an_earlier_answer() {
+        let owner = Owner::new();
+        owner.set();
+        let draft = Draft::default();
+        let port = Question { variable: "port".to_owned(), default: Some(json!(80)), ..Question::default() };
+        draft.ask(vec![port.clone()]);
+        draft.ask(Vec::new());
+        draft.add("port", "8080");
+
+        draft.ask(vec![port]);
+
+        assert_eq!(draft.answer("port").get_untracked(), "8080");
+        assert_eq!(draft.variables.with_untracked(Vec::len), 0);
     }
 
     #[test]

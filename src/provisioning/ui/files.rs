@@ -358,22 +358,38 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
     });
     let done = Callback::new(move |answer: Result<String, String>| {
         busy.try_set(false);
+        // Where the dialog was closed meanwhile, it is told as a toast.
+        let is_open = uploading.try_get_untracked() == Some(true);
         match answer {
             Ok(text) => {
                 problem.try_set(None);
                 match serde_json::from_str::<Unpacked>(&text) {
                     // What came of an archive is more than one glance, so it stands where it was asked for.
-                    Ok(unpacked) => drop(outcome.try_set(Some(unpacked))),
+                    Ok(unpacked) if is_open => drop(outcome.try_set(Some(unpacked))),
+                    Ok(Unpacked { files, left_out, .. }) => {
+                        let taken = t_string!(i18n, playbooks.tree.taken, count = files.to_string());
+                        if left_out.is_empty() {
+                            toasts.done(taken);
+                        } else {
+                            let paths = left_out.join(", ");
+                            toasts.warn(format!("{taken}. {} {paths}", t_string!(i18n, playbooks.tree.left_out)));
+                        }
+                    }
                     Err(_) => {
                         toasts.done(t_string!(i18n, playbooks.tree.uploaded));
                         uploading.try_set(false);
                     }
                 }
             }
-            Err(message) if message.is_empty() => {
-                drop(problem.try_set(Some(t_string!(i18n, playbooks.tree.no_answer).to_owned())));
+            Err(message) => {
+                let is_silent = message.is_empty();
+                let message = if is_silent { t_string!(i18n, playbooks.tree.no_answer).to_owned() } else { message };
+                if is_open {
+                    problem.try_set(Some(message));
+                } else {
+                    toasts.warn(message);
+                }
             }
-            Err(message) => drop(problem.try_set(Some(message))),
         }
     });
     let submit = move || {

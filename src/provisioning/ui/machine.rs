@@ -10,7 +10,7 @@ use crate::{
     authentication::policy::Verb,
     error::Error,
     events::{
-        client::{hear_passing, use_changes},
+        client::{hear_check, use_changes},
         model::Topic,
     },
     i18n::{Locale, t, t_string, td_string, use_i18n},
@@ -92,13 +92,11 @@ fn SshTab(id: Id<Machine>, name: Memo<String>, whose: Signal<Option<Option<Strin
     let report = RwSignal::new(None::<CheckReport>);
     // What has ended of a check that is under way.
     let ended = RwSignal::new(Vec::<StepResult>::new());
-    let report_id = Id::<CheckReport>::new();
-    hear_passing(
-        Topic::Check(report_id),
-        Callback::new(move |told| {
-            if let Ok(step) = serde_json::from_value::<StepResult>(told) {
-                ended.try_update(|ended| ended.push(step));
-            }
+    let told_as = Id::new();
+    hear_check(
+        told_as,
+        Callback::new(move |step| {
+            ended.try_update(|ended| ended.push(step));
         }),
     );
     let problem = RwSignal::new(None::<String>);
@@ -113,7 +111,7 @@ fn SshTab(id: Id<Machine>, name: Memo<String>, whose: Signal<Option<Option<Strin
         let credentials =
             chosen.with_untracked(|chosen| chosen.iter().filter_map(|pick| pick.id.parse().ok()).collect());
         leptos::task::spawn_local(async move {
-            match check_connection(id, credentials, Some(report_id)).await {
+            match check_connection(id, credentials, Some(told_as)).await {
                 Ok(found) => drop(report.try_set(Some(found))),
                 Err(Error::Invalid { problems }) => {
                     problem.try_set(problems.into_iter().next().map(|problem| problem.message));

@@ -40,21 +40,27 @@ pub(super) fn follow_playbook(draft: Draft, known: Asked) -> (RwSignal<Asked>, R
     let told = RwSignal::new(known);
     let (tags, tags_of) = (RwSignal::new(Vec::<String>::new()), StoredValue::new(None::<Id<Playbook>>));
     let chosen = Memo::new(move |_| draft.playbook_id());
+    // An answer about what is not chosen any more comes too late.
+    let is_chosen = move |playbook| chosen.try_get_untracked() == Some(Some(playbook));
     // Another playbook asks other questions.
     Effect::watch(
         move || chosen.get(),
         move |chosen, _, _| {
-            let Some(chosen) = *chosen else {
+            let Some(playbook) = *chosen else {
                 draft.questions.set(Vec::new());
+                told.set(Asked::default());
                 return;
             };
             leptos::task::spawn_local(async move {
-                match asked(chosen).await {
-                    Ok(asked) if draft.playbook.try_with_untracked(|_| ()).is_some() => {
+                let answer = asked(playbook).await;
+                if !is_chosen(playbook) {
+                    return;
+                }
+                match answer {
+                    Ok(asked) => {
                         draft.ask(asked.questions.clone());
                         told.set(asked);
                     }
-                    Ok(_) => {}
                     Err(error) => toasts.failed(&error),
                 }
             });
@@ -63,15 +69,19 @@ pub(super) fn follow_playbook(draft: Draft, known: Asked) -> (RwSignal<Asked>, R
     );
     // Ansible itself is asked for the tags, which may take a second.
     Effect::new(move || {
-        let Some(chosen) = chosen.get() else { return };
-        if tags_of.get_value() == Some(chosen) {
+        let now = chosen.get();
+        if tags_of.get_value() == now {
             return;
         }
-        tags_of.set_value(Some(chosen));
+        tags_of.set_value(now);
+        tags.set(Vec::new());
+        let Some(playbook) = now else { return };
         leptos::task::spawn_local(async move {
             // Without an answer tags are typed freely.
-            if let Ok(found) = playbook_tags(chosen).await {
-                tags.try_set(found);
+            if let Ok(found) = playbook_tags(playbook).await
+                && is_chosen(playbook)
+            {
+                tags.set(found);
             }
         });
     });

@@ -63,7 +63,8 @@ pub const TABS: &[Tab] = &[Tab {
 pub fn overview(record: Signal<RawRecord>) -> AnyView {
     // A record that this program cannot read has no plan to show.
     let record = Memo::new(move |_| typed::<Schedule>(record.get()).ok());
-    view! { <Plan record /> }.into_any()
+    let is_read = Memo::new(move |_| record.with(Option::is_some));
+    (move || is_read.get().then(|| view! { <Plan record /> })).into_any()
 }
 
 /// The buttons of a schedule's page.

@@ -12,10 +12,12 @@ use crate::{
     app::beside::Input,
     error::Result,
     i18n::{t, t_string, use_i18n},
+    id::Id,
     provisioning::{
         model::{AnswerKind, Question, RunOptions},
         schedules_api::read_run_options,
     },
+    storage::Playbook,
     ui::CheckField,
 };
 use leptos::prelude::*;
@@ -42,19 +44,24 @@ fn Options(input: Input) -> impl IntoView {
     });
     let shared = Shared { draft, problems };
     let read = move |text: String| async move {
+        let playbook = untrack(|| draft.playbook_id());
         let options = read_run_options(text).await?;
         // Answers stand among the variables. A playbook that cannot be read asks nothing here.
-        let questions = match untrack(|| draft.playbook_id()) {
+        let questions = match playbook {
             Some(playbook) => asked(playbook).await.map(|asked| asked.questions).unwrap_or_default(),
             None => Vec::new(),
         };
-        Result::Ok((options, questions))
+        Result::Ok((options, playbook, questions))
     };
-    let take = Callback::new(move |(options, questions): (RunOptions, Vec<Question>)| {
-        draft.ask(questions);
-        draft.take(&options);
-        check.set(options.check);
-    });
+    let take =
+        Callback::new(move |(options, playbook, questions): (RunOptions, Option<Id<Playbook>>, Vec<Question>)| {
+            // Another playbook that was chosen meanwhile is asked by itself.
+            if untrack(|| draft.playbook_id()) == playbook {
+                draft.ask(questions);
+            }
+            draft.take(&options);
+            check.set(options.check);
+        });
     view! {
         <div on:focusout=move |_| left.set(true)>
             <AsFields
@@ -78,7 +85,7 @@ fn Fields(shared: Shared, tags: RwSignal<Vec<String>>, check: RwSignal<bool>) ->
     };
     let (has_questions, has_secrets) = (Memo::new(move |_| has(false)), Memo::new(move |_| has(true)));
     view! {
-        <div class="form__grid run-options">
+        <div class="form__grid">
             <LimitField shared />
             <TagFields shared tags />
             <div class="form__wide">

@@ -108,7 +108,9 @@ pub async fn find_records(kind: String, query: Query) -> Result<Page> {
     let state = &permit.context().state;
     let mut page = here::store::find(state, &permit, kind, &query).await?;
     page.labels = here::store::labels(state, &permit, kind, &page.items).await?;
-    page.beside = (here::hooks(kind.name).beside)(state, &permit, &page.items).await?;
+    if query.beside {
+        page.beside = (here::hooks(kind.name).beside)(state, &permit, &page.items).await?;
+    }
     Ok(page)
 }
 

@@ -26,6 +26,8 @@ pub struct Query {
     pub per_page: u32,
     /// Removed records instead of live ones.
     pub deleted: bool,
+    /// Also what stands beside the fields: [`Page::beside`].
+    pub beside: bool,
 }
 
 impl Default for Query {
@@ -38,6 +40,7 @@ impl Default for Query {
             page: 1,
             per_page: 50,
             deleted: false,
+            beside: false,
         }
     }
 }
@@ -84,7 +87,8 @@ pub struct Page {
     /// Names of the records that this page refers to, by id. Only for our own pages; REST leaves it out.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// What stands beside the fields of a record, by its id; only for our own pages, like the names.
+    /// What stands beside the fields of a record, by its id, where it was asked for; only for our own pages, like the
+    /// names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub beside: BTreeMap<String, Value>,
 }

@@ -114,6 +114,7 @@ impl ListView {
             page: self.page,
             per_page: self.per_page,
             deleted: self.deleted,
+            ..Query::default()
         }
     }
 

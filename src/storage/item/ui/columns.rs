@@ -142,6 +142,11 @@ impl Columns {
         names
     }
 
+    /// Whether what stands beside the fields must be asked for.
+    pub fn needs_beside(self) -> bool {
+        self.shown.with(|shown| shown.iter().any(|column| matches!(column.shows, Shows::Beside(_))))
+    }
+
     fn switch(self, name: &'static str, on: bool) {
         let shown = self.shown.get_untracked();
         let chosen: Vec<&str> = self.all.with_value(|all| {

@@ -72,7 +72,10 @@ pub fn ListPage(
     let columns = Columns::of(kind);
     let topics = std::iter::once(Topic::Records(kind.name.to_owned())).chain(beside::changes(kind));
     let changes = use_changes(topics.collect());
-    let query = Memo::new(move |_| view.with(|view| view.query(columns.fields(kind))));
+    let query = Memo::new(move |_| {
+        let query = view.with(|view| view.query(columns.fields(kind)));
+        Query { beside: columns.needs_beside(), ..query }
+    });
     let found = Resource::new(
         move || (query.get(), changes.get()),
         move |(query, _)| async move {
