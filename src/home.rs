@@ -768,7 +768,7 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         {move || changes.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, work.home.no_changes)}</p> })}
-        <ul class="home__list">
+        <ul class="home__list home__changes">
             {move || changes.get().into_iter().map(|change| {
                 let locale = i18n.get_locale();
                 let kind = entry(&change.kind).map(|entry| entry.kind);

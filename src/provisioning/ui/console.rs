@@ -28,13 +28,13 @@ pub(super) fn Console(
     let count = buffer.count();
     view! {
         <div class="filters log-tools">
-            <LogSearch
-                label=Signal::derive(move || t_string!(i18n, run_page.console.search).to_owned())
-                search=move |words| search(id, words)
-                marked
-            />
             <LogTools look download=format!("/api/v1/jobs/{id}/output?download=true") />
         </div>
+        <LogSearch
+            label=Signal::derive(move || t_string!(i18n, run_page.console.search).to_owned())
+            search=move |words| search(id, words)
+            marked
+        />
         {move || (count.get() + 100 > LINES_KEPT).then(|| view! {
             <p class="soft run__older">{t_string!(i18n, run_page.console.older, count = count.get().to_string())}</p>
         })}
