@@ -589,12 +589,12 @@ async fn a_hostile_playbook_finds_nothing_of_the_server() {
         cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' >/tmp/said
         grep -c \"$word\" /tmp/said
         grep -rlas --devices=skip --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr \"$word\" / | head
-        ls -d {data} /var/lib /root/.ssh /home/* /var/run/docker.sock {socket} 2>/dev/null
+        ls -d {data} /var/lib {home}/.ssh /home/* /var/run/docker.sock {socket} 2>/dev/null
         find / -path /proc -prune -o -path /usr -prune -o -type s -print 2>/dev/null
         ls /proc | grep -c '^{pid}$'
         for folder in /usr /bin /usr/lib; do [ -w $folder ] && echo \"$folder can be written\"; done
         find /proc -path '/proc/[0-9]*' -prune -o -path '/proc/*self' -prune -o -type f -writable -print 2>/dev/null
-        cat /proc/1/root/{data}/canary 2>/dev/null
+        find /proc/[0-9]* -maxdepth 1 -name root -exec cat {{}}{data}/canary ';' 2>/dev/null
         echo looked
       changed_when: false
     - name: environment
@@ -602,6 +602,7 @@ async fn a_hostile_playbook_finds_nothing_of_the_server() {
       changed_when: false
 ",
         data = data.display(),
+        home = std::env::home_dir().expect("whoever runs this has a home").display(),
         pid = neighbour.0.id(),
     ));
     let mut run = Watched::start(&app, order).await;
