@@ -1,17 +1,14 @@
 //! The one error of the application: eight cases, each naming who can act on it.
 
 use crate::i18n::{Locale, td_string};
-use leptos::server_fn::{
-    codec::JsonEncoding,
-    error::{FromServerFnError, ServerFnErrorErr},
-};
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 /// What every fallible function of ours returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The service that is Muelle itself, as the browser sees it.
-const SERVER: &str = "server";
+pub(crate) const SERVER: &str = "server";
 
 /// A sentence to somebody who can do something about it.
 ///
@@ -169,7 +166,7 @@ impl Error {
 }
 
 impl FromServerFnError for Error {
-    type Encoder = JsonEncoding;
+    type Encoder = crate::json::JsonCodec;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

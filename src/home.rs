@@ -5,22 +5,23 @@ use crate::{
     deployments::model::{EngineState, EngineStatus},
     error::Result,
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     id::Id,
     jobs::{
         model::{Job, JobState},
         ui::{JobBadge, page_of},
     },
+    json::Json,
     provisioning::{
         model::{Run, RunState},
         ui::{RunBadge, short, state_word},
     },
-    storage::{entries, entry},
+    storage::{self, kinds},
     time::Timestamp,
     ui::{Ago, Badge, ButtonLook, Icon, LinkButton, Live, LiveView, Outdated, PageHead, Panel, Tone, bytes},
 };
 use icondata_lu as lu;
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// How everything stands, within the person's reach.
@@ -162,7 +163,7 @@ pub struct LastChange {
 ///
 /// # Errors
 /// [`Error::Unauthenticated`](crate::error::Error::Unauthenticated).
-#[server(name = GetOverview, prefix = "/api/fn", endpoint = "overview", input = Json)]
+#[server(name = GetOverview, prefix = "/api/fn", endpoint = "overview", input = Json, output = Json)]
 pub async fn overview() -> Result<Overview> {
     server::overview(&crate::authentication::server::Context::current()?).await
 }
@@ -189,8 +190,8 @@ mod server {
             server::store as runs,
         },
         storage::{
-            entries,
             item::{Query, server::store},
+            kinds,
         },
         time::Timestamp,
     };
@@ -348,13 +349,10 @@ mod server {
     /// How many records there are of each kind that the person may see.
     async fn records(context: &Context) -> Result<Vec<(String, u64)>> {
         let mut counts = Vec::new();
-        for entry in entries().filter(|entry| entry.kind.name != "login") {
-            let Ok(permit) = context.permit::<Reading>(entry.kind.name) else { continue };
+        for kind in kinds().filter(|kind| kind.name != "login") {
+            let Ok(permit) = context.permit::<Reading>(kind.name) else { continue };
             let query = Query { per_page: 1, ..Query::default() };
-            counts.push((
-                entry.kind.name.to_owned(),
-                store::find(&context.state, &permit, entry.kind, &query).await?.total,
-            ));
+            counts.push((kind.name.to_owned(), store::find(&context.state, &permit, kind, &query).await?.total));
         }
         Ok(counts)
     }
@@ -404,7 +402,7 @@ mod server {
 /// The home page.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let mut topics: Vec<Topic> = entries().map(|entry| Topic::Records(entry.kind.name.to_owned())).collect();
+    let mut topics: Vec<Topic> = kinds().map(|kind| Topic::Records(kind.name.to_owned())).collect();
     let engine = crate::deployments::model::LOCAL.to_owned();
     topics.extend([
         Topic::Jobs,
@@ -439,7 +437,7 @@ fn Head(count: Signal<Option<usize>>) -> impl IntoView {
         <PageHead title line=ViewFn::from(line)>
             <LinkButton
                 href="/containers/new"
-                label=Signal::derive(move || t_string!(i18n, work.home.new_container).to_owned())
+                label=say!(i18n, work.home.new_container)
                 icon=lu::LuPlus
                 look=ButtonLook::Primary
                 refused=crate::app::refusal(crate::authentication::policy::Verb::Operate, "container")
@@ -474,10 +472,10 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
                 })
             }}
             <EnginesPanel engines />
-            <Panel title=Signal::derive(move || t_string!(i18n, work.home.records).to_owned())>
+            <Panel title=say!(i18n, work.home.records)>
                 <ul class="panel__body home__stats">
                     {move || records.get().into_iter().filter_map(|(kind, count)| {
-                        let kind = entry(&kind)?.kind;
+                        let kind = storage::kind(&kind)?;
                         Some(view! {
                             <li>
                                 <a class="stat" href=format!("/{}", kind.plural)>
@@ -489,7 +487,7 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
                     }).collect_view()}
                 </ul>
             </Panel>
-            <Panel title=Signal::derive(move || t_string!(i18n, work.home.database).to_owned()) end=ViewFn::from(move || view! { <UpBadge is_up=Signal::derive(move || database.get().is_up) /> })>
+            <Panel title=say!(i18n, work.home.database) end=ViewFn::from(move || view! { <UpBadge is_up=Signal::derive(move || database.get().is_up) /> })>
                 <div class="panel__body home__stats">
                     {move || {
                         let database = database.get();
@@ -508,7 +506,7 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
                     }}
                 </div>
             </Panel>
-            <Panel title=Signal::derive(move || t_string!(i18n, work.home.ansible).to_owned()) end=ViewFn::from(move || view! { <UpBadge is_up=Signal::derive(move || ansible.get().is_up) /> })>
+            <Panel title=say!(i18n, work.home.ansible) end=ViewFn::from(move || view! { <UpBadge is_up=Signal::derive(move || ansible.get().is_up) /> })>
                 <div class="panel__body">
                     {move || {
                         let ansible = ansible.get();
@@ -525,20 +523,20 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
                 </div>
             </Panel>
             <Panel
-                title=Signal::derive(move || t_string!(i18n, run_page.home.last).to_owned())
+                title=say!(i18n, run_page.home.last)
                 end=ViewFn::from(move || view! { <a class="link" href="/runs">{t!(i18n, run_page.home.all)}</a> })
             >
                 <LastRuns runs />
             </Panel>
             <crate::provisioning::ui::schedule::NextSchedules />
             <Panel
-                title=Signal::derive(move || t_string!(i18n, work.home.last_jobs).to_owned())
+                title=say!(i18n, work.home.last_jobs)
                 end=ViewFn::from(move || view! { <a class="link" href="/jobs">{t!(i18n, work.drawer.all)}</a> })
             >
                 <LastJobs jobs />
             </Panel>
             {move || changes.with(Option::is_some).then(|| view! {
-                <Panel title=Signal::derive(move || t_string!(i18n, work.home.last_changes).to_owned())>
+                <Panel title=say!(i18n, work.home.last_changes)>
                     <LastChanges changes=Signal::derive(move || changes.get().unwrap_or_default()) />
                 </Panel>
             })}
@@ -611,7 +609,7 @@ fn Wanting(it: Attention) -> impl IntoView {
             {href.map(|href| view! {
                 <LinkButton
                     href
-                    label=Signal::derive(move || t_string!(i18n, work.home.open).to_owned())
+                    label=say!(i18n, work.home.open)
                 />
             })}
         </li>
@@ -655,7 +653,7 @@ fn EnginesPanel(engines: Memo<Vec<EngineStatus>>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <Panel
-            title=Signal::derive(move || t_string!(i18n, work.home.engines).to_owned())
+            title=say!(i18n, work.home.engines)
             end=ViewFn::from(move || engines.get().into_iter().map(|engine| view! { <EngineBadge state=engine.state /> }).collect_view())
         >
             {move || engines.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, work.home.no_engine)}</p> })}
@@ -771,7 +769,7 @@ fn LastChanges(changes: Signal<Vec<LastChange>>) -> impl IntoView {
         <ul class="home__list home__changes">
             {move || changes.get().into_iter().map(|change| {
                 let locale = i18n.get_locale();
-                let kind = entry(&change.kind).map(|entry| entry.kind);
+                let kind = storage::kind(&change.kind);
                 let what = match change.kind.as_str() {
                     "container" => td_string!(locale, work.home.kind.container).to_owned(),
                     "image" => td_string!(locale, work.home.kind.image).to_owned(),

@@ -15,6 +15,7 @@ pub mod home;
 pub mod i18n;
 pub mod id;
 pub mod jobs;
+pub mod json;
 #[cfg(feature = "ssr")]
 pub mod platform;
 pub mod provisioning;
@@ -27,5 +28,5 @@ pub mod ui;
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_body(app::App);
+    leptos::mount::hydrate_lazy(app::App);
 }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr, time::Duration};
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// A point in time in UTC, to the millisecond.
 ///
@@ -34,7 +33,7 @@ impl Timestamp {
     /// The present time of the server's clock.
     #[cfg(feature = "ssr")]
     pub fn now() -> Self {
-        Self((OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64)
+        Self((time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64)
     }
 
     /// The present time of the browser's clock. Only for effects, never for the first rendering.
@@ -65,12 +64,41 @@ impl std::ops::Sub<Duration> for Timestamp {
     }
 }
 
+/// RFC 3339, by the standard of the place: a crate on the server, `Date` in the browser.
+#[cfg(feature = "ssr")]
+mod rfc3339 {
+    use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+
+    pub fn write(millis: i64) -> Option<String> {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()?.format(&Rfc3339).ok()
+    }
+
+    pub fn read(text: &str) -> Option<i64> {
+        let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(UtcOffset::UTC);
+        Some((at.unix_timestamp_nanos() / 1_000_000) as i64)
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+mod rfc3339 {
+    use js_sys::Date;
+
+    /// The furthest that `Date` reaches, in both directions.
+    const MOST: i64 = 8_640_000_000_000_000;
+
+    pub fn write(millis: i64) -> Option<String> {
+        (-MOST..=MOST).contains(&millis).then(|| Date::new(&(millis as f64).into()).to_iso_string().into())
+    }
+
+    pub fn read(text: &str) -> Option<i64> {
+        let millis = Date::parse(text);
+        millis.is_finite().then_some(millis as i64)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .ok()
-            .and_then(|at| at.format(&Rfc3339).ok());
-        f.write_str(text.as_deref().unwrap_or("out of range"))
+        f.write_str(rfc3339::write(self.0).as_deref().unwrap_or("out of range"))
     }
 }
 
@@ -80,12 +108,16 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-impl FromStr for Timestamp {
-    type Err = time::error::Parse;
+/// The text is not a time as RFC 3339 writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time such as 2026-11-30T08:26:40Z")]
+pub struct NotATime;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let at = OffsetDateTime::parse(text, &Rfc3339)?.to_offset(UtcOffset::UTC);
-        Ok(Self((at.unix_timestamp_nanos() / 1_000_000) as i64))
+impl FromStr for Timestamp {
+    type Err = NotATime;
+
+    fn from_str(text: &str) -> Result<Self, NotATime> {
+        rfc3339::read(text).map(Self).ok_or(NotATime)
     }
 }
 

@@ -44,6 +44,19 @@ test('a pull that cannot work says so in the registry\'s words', async ({ page }
   await expect(dialog.getByRole('alert')).not.toBeEmpty();
 });
 
+test('a part of the program that does not come is told, and asked for again', async ({ page, guard }) => {
+  guard.expects(/ERR_FAILED|Failed to fetch/);
+  await page.route('**/pkg/split_*.wasm', (route) => route.abort());
+  await open(page, '/containers');
+
+  await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Images' }).click();
+  await expect(page.getByRole('alert')).toContainText('Muelle does not answer');
+  await page.unroute('**/pkg/split_*.wasm');
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await expect(page).toHaveURL(/\/images$/);
+  await expect(page.getByRole('heading', { level: 1, name: 'Images' })).toBeVisible();
+});
+
 test('an image gets a further name, shows its layers, and starts a container', async ({ page, docker }) => {
   await open(page, '/images');
   await page.getByRole('button', { name: `More for ${image}` }).click();

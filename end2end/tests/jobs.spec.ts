@@ -138,7 +138,7 @@ test('a page that is reloaded mid-way goes on', async ({ page, server, stalling 
 
 test('a page that was opened while the server was away comes when it is asked for again', async ({ page, server, guard }) => {
   test.setTimeout(120_000);
-  guard.expects(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING/);
+  guard.expects(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE_CHUNKED_ENCODING|Failed to fetch/);
   await open(page, '/');
   const main = page.getByRole('navigation', { name: 'Main' });
   const again = page.getByRole('button', { name: 'Try again' });

@@ -8,10 +8,10 @@ use super::{
 use crate::{
     authentication::policy::{self, Verb},
     events::client::{self as events, Lamp},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     storage::{
-        entries,
         item::{Tenancy, ui::use_names},
+        kinds,
     },
     ui::{
         ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, toast,
@@ -212,7 +212,7 @@ fn Sidebar(is_narrow: Signal<bool>, set_sidebar: WriteSignal<Option<String>>) ->
         })
         .collect_view();
     view! {
-        <nav class="sidebar" aria-label=move || t_string!(i18n, common.nav.main)>
+        <nav class="sidebar" aria-label=t!(i18n, common.nav.main)>
             <a class="sidebar__brand" href="/">
                 <Mark />
                 <span class="sidebar__label">"Muelle"</span>
@@ -291,7 +291,7 @@ fn scope_key(path: &str) -> Option<&'static str> {
     if matches!(path, "/containers" | "/jobs") {
         return Some("customer");
     }
-    let kind = entries().map(|entry| entry.kind).find(|kind| path.strip_prefix('/') == Some(kind.plural))?;
+    let kind = kinds().find(|kind| path.strip_prefix('/') == Some(kind.plural))?;
     (kind.tenancy == Tenancy::PerCustomer).then_some("filter[customer]")
 }
 
@@ -326,7 +326,7 @@ fn ScopeSwitch() -> impl IntoView {
     view! {
         <select
             class="topbar__choice"
-            aria-label=move || t_string!(i18n, common.top.scope)
+            aria-label=t!(i18n, common.top.scope)
             prop:value=move || scope.get()
             on:change=move |event| choose(event_target_value(&event))
         >
@@ -357,7 +357,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
         <header class="topbar">
             <span class="topbar__menu">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.nav.open).to_owned())
+                    label=say!(i18n, common.nav.open)
                     icon=lu::LuMenu
                     look=ButtonLook::Icon
                     on_press=Callback::new(move |()| drawer.update(|open| *open = !*open))
@@ -381,7 +381,7 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                     <button
                         type="button"
                         class="button button--quiet"
-                        aria-label=move || t_string!(i18n, common.top.language_label)
+                        aria-label=t!(i18n, common.top.language_label)
                         on:click=move |_| switch_language(i18n)
                     >
                         {move || match i18n.get_locale() {
@@ -395,12 +395,12 @@ fn TopBar(drawer: RwSignal<bool>) -> impl IntoView {
                 <ThemeButton />
                 <Menu id="account-menu" label=person icon=lu::LuCircleUserRound with_label=true>
                     <MenuLink
-                        label=Signal::derive(move || t_string!(i18n, common.top.account).to_owned())
+                        label=say!(i18n, common.top.account)
                         icon=lu::LuUserRoundCog
                         href="/account"
                     />
                     <MenuItem
-                        label=Signal::derive(move || t_string!(i18n, common.top.language_label).to_owned())
+                        label=say!(i18n, common.top.language_label)
                         icon=lu::LuLanguages
                         on_press=Callback::new(move |()| switch_language(i18n))
                     />

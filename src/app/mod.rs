@@ -13,23 +13,41 @@ pub use session::{refusal, use_session};
 pub use theme::setting;
 
 use crate::{
-    authentication::ui::{AccountPage, SetupPage, SignInPage},
+    authentication::ui::{SetupPage, SignInPage},
     deployments::ui as deployments,
     error::Error,
-    i18n::{I18nContextProvider, t, t_string, use_i18n},
+    i18n::{I18nContextProvider, say, t, use_i18n},
     provisioning::ui as provisioning,
     storage::item::ui::RecordRoutes,
-    ui::{DocumentTitle, Icon, answer_with},
+    ui::{DocumentTitle, Icon, answer_with, part},
 };
 use frame::Frame;
 use icondata_lu as lu;
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
-    SsrMode,
+    Lazy, SsrMode,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
+
+part! { deployments:
+    ContainerPage => deployments::ContainerPage(),
+    CreatePage => deployments::CreatePage(),
+    ImagePage => deployments::ImagePage(),
+    ImagesPage => deployments::ImagesPage(),
+    JobsPage => crate::jobs::ui::JobsPage(),
+    OneJobPage => crate::jobs::ui::OneJobPage(),
+}
+
+part! { provisioning:
+    AccountPage => crate::authentication::ui::AccountPage(),
+    ComparePage => provisioning::ComparePage(),
+    NewRunPage => provisioning::NewRunPage(),
+    RunPage => provisioning::RunPage(),
+    RunPlaybookPage => provisioning::RunPlaybookPage(),
+    RunsPage => provisioning::RunsPage(),
+}
 
 /// The document that the server sends.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -74,19 +92,19 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
                         <Route path=path!("/containers") view=deployments::ContainersPage />
-                        <Route path=path!("/containers/new") view=deployments::CreatePage />
-                        <Route path=path!("/containers/:id") view=deployments::ContainerPage />
-                        <Route path=path!("/images") view=deployments::ImagesPage />
-                        <Route path=path!("/images/:id") view=deployments::ImagePage />
+                        <Route path=path!("/containers/new") view={Lazy::<CreatePage>::new()} />
+                        <Route path=path!("/containers/:id") view={Lazy::<ContainerPage>::new()} />
+                        <Route path=path!("/images") view={Lazy::<ImagesPage>::new()} />
+                        <Route path=path!("/images/:id") view={Lazy::<ImagePage>::new()} />
                         <Route path=path!("") view=crate::home::HomePage />
-                        <Route path=path!("/jobs") view=crate::jobs::ui::JobsPage />
-                        <Route path=path!("/jobs/:id") view=crate::jobs::ui::OneJobPage />
-                        <Route path=path!("account") view=AccountPage />
-                        <Route path=path!("/runs") view=provisioning::RunsPage />
-                        <Route path=path!("/runs/new") view=provisioning::NewRunPage />
-                        <Route path=path!("/runs/:id") view=provisioning::RunPage />
-                        <Route path=path!("/runs/:id/compare/:other") view=provisioning::ComparePage />
-                        <Route path=path!("/playbooks/:id/run") view=provisioning::RunPlaybookPage />
+                        <Route path=path!("/jobs") view={Lazy::<JobsPage>::new()} />
+                        <Route path=path!("/jobs/:id") view={Lazy::<OneJobPage>::new()} />
+                        <Route path=path!("account") view={Lazy::<AccountPage>::new()} />
+                        <Route path=path!("/runs") view={Lazy::<RunsPage>::new()} />
+                        <Route path=path!("/runs/new") view={Lazy::<NewRunPage>::new()} />
+                        <Route path=path!("/runs/:id") view={Lazy::<RunPage>::new()} />
+                        <Route path=path!("/runs/:id/compare/:other") view={Lazy::<ComparePage>::new()} />
+                        <Route path=path!("/playbooks/:id/run") view={Lazy::<RunPlaybookPage>::new()} />
                         // Takes any first part of an address, so it stands last.
                         <RecordRoutes />
                     </ParentRoute>
@@ -112,7 +130,7 @@ pub fn NotHere() -> impl IntoView {
     let i18n = use_i18n();
     answer_with(&Error::not_found("page"));
     view! {
-        <DocumentTitle text=Signal::derive(move || t_string!(i18n, common.not_found.title).to_owned()) />
+        <DocumentTitle text=say!(i18n, common.not_found.title) />
         <div class="empty">
             <Icon icon=lu::LuAnchor />
             <h1>{t!(i18n, common.not_found.title)}</h1>

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     authentication::policy::Verb,
-    i18n::{Locale, t, t_string, td_string, use_i18n},
-    storage::entries,
+    i18n::{Locale, say, t, td_string, use_i18n},
+    storage::kinds,
     ui::{Dialog, Icon},
 };
 use icondata_lu as lu;
@@ -51,7 +51,7 @@ fn offered() -> Vec<Entry> {
     if refusal_now(Verb::Operate, "run").is_none() {
         offered.push(opens(|locale| td_string!(locale, run_page.start), lu::LuPlay, "/runs/new"));
     }
-    for kind in entries().map(|entry| entry.kind).filter(|kind| !kind.read_only) {
+    for kind in kinds().filter(|kind| !kind.read_only) {
         if refusal_now(Verb::Create, kind.name).is_none() {
             offered.push(Entry {
                 label: Arc::new(move |locale| {
@@ -149,7 +149,7 @@ pub(super) fn Palette(
         }
     });
     view! {
-        <Dialog open title=Signal::derive(move || t_string!(i18n, common.top.palette).to_owned())>
+        <Dialog open title=say!(i18n, common.top.palette)>
             <input
                 node_ref=input
                 class="input palette__input"
@@ -160,8 +160,8 @@ pub(super) fn Palette(
                 autocomplete="off"
                 aria-expanded="true"
                 aria-controls="palette-list"
-                aria-label=move || t_string!(i18n, common.top.palette_input)
-                placeholder=move || t_string!(i18n, common.top.palette_input)
+                aria-label=t!(i18n, common.top.palette_input)
+                placeholder=t!(i18n, common.top.palette_input)
                 aria-activedescendant=move || format!("palette-{}", chosen.get())
                 prop:value=move || words.get()
                 on:input=move |event| {
@@ -179,7 +179,7 @@ pub(super) fn Palette(
                     event.prevent_default();
                 }
             />
-            <ul class="palette__list" id="palette-list" role="listbox" aria-label=move || t_string!(i18n, common.top.palette)>
+            <ul class="palette__list" id="palette-list" role="listbox" aria-label=t!(i18n, common.top.palette)>
                 {move || {
                     found
                         .get()

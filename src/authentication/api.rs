@@ -1,11 +1,11 @@
 //! What the browser may ask about its own login.
 
 use super::model::Account;
-use crate::error::Result;
+use crate::{error::Result, json::Json};
 use leptos::prelude::*;
 
 /// Who is signed in, and where else they are.
-#[server(prefix = "/api/fn", endpoint = "read_account")]
+#[server(prefix = "/api/fn", endpoint = "read_account", output = Json)]
 pub async fn read_account() -> Result<Account> {
     let context = super::server::Context::current()?;
     let session = context.session()?;

@@ -6,8 +6,8 @@ use super::model::{
     Answer, Container, ContainerDetail, ContainerOperation, ContainerSpec, EngineStatus, Explanation, FoundImage,
     Image, ImageDetail, ImageOperation, Listing, LogQuery, LogSearch,
 };
-use crate::error::Result;
-use leptos::{prelude::server, server_fn::codec::Json};
+use crate::{error::Result, json::Json};
+use leptos::prelude::server;
 
 #[cfg(feature = "ssr")]
 use super::server::{lists, logs, operations};
@@ -18,7 +18,7 @@ use crate::authentication::server::{Operating, Reading, context::permit};
 ///
 /// # Errors
 /// [`Error::Unauthenticated`](crate::error::Error::Unauthenticated).
-#[server(prefix = "/api/fn", endpoint = "list_engines", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "list_engines", input = Json, output = Json)]
 pub async fn list_engines() -> Result<Vec<EngineStatus>> {
     let permit = permit::<Reading>("engine")?;
     Ok(lists::engines(&permit))
@@ -28,7 +28,7 @@ pub async fn list_engines() -> Result<Vec<EngineStatus>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is no such engine.
-#[server(name = GetEngineStatus, prefix = "/api/fn", endpoint = "engine_status", input = Json)]
+#[server(name = GetEngineStatus, prefix = "/api/fn", endpoint = "engine_status", input = Json, output = Json)]
 pub async fn engine_status(engine: String) -> Result<EngineStatus> {
     let permit = permit::<Reading>("engine")?;
     lists::engine(&permit, &engine)
@@ -38,7 +38,7 @@ pub async fn engine_status(engine: String) -> Result<EngineStatus> {
 ///
 /// # Errors
 /// [`Error::Unavailable`](crate::error::Error::Unavailable) when the engine is away.
-#[server(prefix = "/api/fn", endpoint = "refresh_usage", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "refresh_usage", input = Json, output = Json)]
 pub async fn refresh_usage(engine: String) -> Result<EngineStatus> {
     let permit = permit::<Reading>("engine")?;
     lists::refresh_usage(&permit, &engine).await
@@ -49,7 +49,7 @@ pub async fn refresh_usage(engine: String) -> Result<EngineStatus> {
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is no such engine. An engine that is
 /// away is no error: the listing says so and holds what was last known.
-#[server(prefix = "/api/fn", endpoint = "list_containers", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "list_containers", input = Json, output = Json)]
 pub async fn list_containers(engine: String) -> Result<Listing<Container>> {
     let permit = permit::<Reading>("container")?;
     lists::containers(&permit, &engine)
@@ -59,7 +59,7 @@ pub async fn list_containers(engine: String) -> Result<Listing<Container>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is none in reach.
-#[server(name = GetContainer, prefix = "/api/fn", endpoint = "container", input = Json)]
+#[server(name = GetContainer, prefix = "/api/fn", endpoint = "container", input = Json, output = Json)]
 pub async fn container(engine: String, id: String) -> Result<ContainerDetail> {
     let permit = permit::<Reading>("container")?;
     lists::container(&permit, &engine, &id).await
@@ -70,7 +70,7 @@ pub async fn container(engine: String, id: String) -> Result<ContainerDetail> {
 /// # Errors
 /// The engine's own words, as the case that fits: not found, conflict, invalid, unavailable. With
 /// several objects each has its own result and the whole succeeds.
-#[server(prefix = "/api/fn", endpoint = "operate_containers", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "operate_containers", input = Json, output = Json)]
 pub async fn operate_containers(engine: String, operation: ContainerOperation, objects: Vec<String>) -> Result<Answer> {
     if operation.only_reads() {
         let permit = permit::<Reading>("container")?;
@@ -84,7 +84,7 @@ pub async fn operate_containers(engine: String, operation: ContainerOperation, o
 ///
 /// # Errors
 /// As [`list_containers`].
-#[server(prefix = "/api/fn", endpoint = "list_images", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "list_images", input = Json, output = Json)]
 pub async fn list_images(engine: String) -> Result<Listing<Image>> {
     let permit = permit::<Reading>("image")?;
     lists::images(&permit, &engine)
@@ -94,7 +94,7 @@ pub async fn list_images(engine: String) -> Result<Listing<Image>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is none.
-#[server(name = GetImage, prefix = "/api/fn", endpoint = "image", input = Json)]
+#[server(name = GetImage, prefix = "/api/fn", endpoint = "image", input = Json, output = Json)]
 pub async fn image(engine: String, id: String) -> Result<ImageDetail> {
     let permit = permit::<Reading>("image")?;
     lists::image(&permit, &engine, &id).await
@@ -104,7 +104,7 @@ pub async fn image(engine: String, id: String) -> Result<ImageDetail> {
 ///
 /// # Errors
 /// As [`operate_containers`].
-#[server(prefix = "/api/fn", endpoint = "operate_images", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "operate_images", input = Json, output = Json)]
 pub async fn operate_images(engine: String, operation: ImageOperation, objects: Vec<String>) -> Result<Answer> {
     if operation.only_reads() {
         let permit = permit::<Reading>("image")?;
@@ -118,7 +118,7 @@ pub async fn operate_images(engine: String, operation: ImageOperation, objects: 
 ///
 /// # Errors
 /// [`Error::Unavailable`](crate::error::Error::Unavailable) in the engine's words when it cannot be reached.
-#[server(prefix = "/api/fn", endpoint = "search_images", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "search_images", input = Json, output = Json)]
 pub async fn search_images(engine: String, term: String) -> Result<Vec<FoundImage>> {
     let permit = permit::<Reading>("image")?;
     lists::search_images(&permit, &engine, &term, None).await
@@ -129,7 +129,7 @@ pub async fn search_images(engine: String, term: String) -> Result<Vec<FoundImag
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is no such engine.
-#[server(prefix = "/api/fn", endpoint = "explain_spec", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "explain_spec", input = Json, output = Json)]
 pub async fn explain_spec(engine: String, spec: ContainerSpec) -> Result<Explanation> {
     let permit = permit::<Reading>("container")?;
     lists::explain(&permit, &engine, &spec)
@@ -139,7 +139,7 @@ pub async fn explain_spec(engine: String, spec: ContainerSpec) -> Result<Explana
 ///
 /// # Errors
 /// As [`container`].
-#[server(prefix = "/api/fn", endpoint = "search_log", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "search_log", input = Json, output = Json)]
 pub async fn search_log(engine: String, id: String, needle: String, query: LogQuery) -> Result<LogSearch> {
     let permit = permit::<Reading>("container")?;
     logs::search(&permit, &engine, &id, &needle, &query).await

@@ -236,7 +236,7 @@ mod browser {
                 move |name, data| {
                     match name {
                         "change" => {
-                            if let Ok(change) = serde_json::from_str::<Change>(data) {
+                            if let Ok(change) = crate::json::read::<Change>(data) {
                                 if let (Topic::Jobs, Ok(passing)) = (&change.topic, Passing::deserialize(&change.data))
                                 {
                                     hearing.progress.try_update(|known| known.insert(passing.id, passing.progress));
@@ -296,12 +296,12 @@ mod browser {
                 move |name, data| {
                     match name {
                         "job" => {
-                            if let Ok(fresh) = serde_json::from_str::<Job>(data) {
+                            if let Ok(fresh) = crate::json::read::<Job>(data) {
                                 job.try_set(Some(fresh));
                             }
                         }
                         "lines" => {
-                            if let Ok(fresh) = serde_json::from_str::<Lines>(data) {
+                            if let Ok(fresh) = crate::json::read::<Lines>(data) {
                                 lines.try_update(|kept| append(kept, fresh.lines));
                             }
                         }

@@ -147,7 +147,7 @@ impl EventStream {
             }
             return;
         }
-        let reason = serde_json::from_str::<End>(data).map(|end| end.reason).unwrap_or_default();
+        let reason = crate::json::read::<End>(data).map(|end| end.reason).unwrap_or_default();
         match reason.as_str() {
             "finished" => {
                 self.close();

@@ -3,7 +3,7 @@
 #![allow(missing_docs, reason = "the server macro makes a type of each function's arguments")]
 
 use super::model::{Job, JobState, Line, LineSearch};
-use crate::{error::Result, id::Id, storage::Customer};
+use crate::{error::Result, id::Id, json::Json, storage::Customer};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -44,28 +44,28 @@ pub struct JobPage {
 }
 
 /// A page of the jobs in reach.
-#[server(prefix = "/api/fn", endpoint = "list_jobs", input = server_fn::codec::Json)]
+#[server(prefix = "/api/fn", endpoint = "list_jobs", input = Json, output = Json)]
 pub async fn list_jobs(query: JobQuery) -> Result<JobPage> {
     let permit = permit::<Reading>("job")?;
     server::store::list(&permit.context().state, &permit, &query).await
 }
 
 /// The jobs that wait or run, oldest first.
-#[server(prefix = "/api/fn", endpoint = "running_jobs", input = server_fn::codec::Json)]
+#[server(prefix = "/api/fn", endpoint = "running_jobs", input = Json, output = Json)]
 pub async fn running_jobs() -> Result<Vec<Job>> {
     let permit = permit::<Reading>("job")?;
     server::store::running(&permit.context().state, &permit).await
 }
 
 /// One job.
-#[server(prefix = "/api/fn", endpoint = "get_job", input = server_fn::codec::Json)]
+#[server(prefix = "/api/fn", endpoint = "get_job", input = Json, output = Json)]
 pub async fn get_job(id: Id<Job>) -> Result<Job> {
     let permit = permit::<Reading>("job")?;
     server::store::job(&permit.context().state, &permit, id).await
 }
 
 /// Lines of a job's output after the sequence `after`, at most `limit` and 1000.
-#[server(prefix = "/api/fn", endpoint = "job_lines", input = server_fn::codec::Json)]
+#[server(prefix = "/api/fn", endpoint = "job_lines", input = Json, output = Json)]
 pub async fn job_lines(id: Id<Job>, after: i64, limit: u32) -> Result<Vec<Line>> {
     let permit = permit::<Reading>("job")?;
     let state = &permit.context().state;
@@ -74,7 +74,7 @@ pub async fn job_lines(id: Id<Job>, after: i64, limit: u32) -> Result<Vec<Line>>
 }
 
 /// The lines of a job's output that hold the words, whatever the case of their letters.
-#[server(prefix = "/api/fn", endpoint = "search_job", input = server_fn::codec::Json)]
+#[server(prefix = "/api/fn", endpoint = "search_job", input = Json, output = Json)]
 pub async fn search_job(id: Id<Job>, words: String) -> Result<LineSearch> {
     let permit = permit::<Reading>("job")?;
     let state = &permit.context().state;
@@ -83,7 +83,7 @@ pub async fn search_job(id: Id<Job>, words: String) -> Result<LineSearch> {
 }
 
 /// Asks to end a job: at once when it waits, as soon as its work allows when it runs.
-#[server(prefix = "/api/fn", endpoint = "cancel_job", input = server_fn::codec::Json)]
+#[server(prefix = "/api/fn", endpoint = "cancel_job", input = Json, output = Json)]
 pub async fn cancel_job(id: Id<Job>) -> Result<Job> {
     let context = Context::current()?;
     server::cancel(&context, id).await

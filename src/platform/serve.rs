@@ -30,6 +30,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::any,
 };
+use axum_server::accept::NoDelayAcceptor;
 use leptos::{
     config::{Env, LeptosOptions},
     nonce::Nonce,
@@ -106,12 +107,14 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
 
     let served = match certificate {
         Some(certificate) => {
-            let mut server = axum_server::from_tcp_rustls(listener, certificate).context("listening with TLS")?;
+            let mut server = axum_server::from_tcp_rustls(listener, certificate)
+                .context("listening with TLS")?
+                .map(|acceptor| acceptor.acceptor(NoDelayAcceptor));
             limit_heads(server.http_builder());
             server.handle(handle).serve(app).await
         }
         None => {
-            let mut server = axum_server::from_tcp(listener).context("listening")?;
+            let mut server = axum_server::from_tcp(listener).context("listening")?.acceptor(NoDelayAcceptor);
             limit_heads(server.http_builder());
             server.handle(handle).serve(app).await
         }

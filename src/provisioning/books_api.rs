@@ -6,8 +6,8 @@ use super::{
     books::{Checked, Example, FileDiff, FileText, Module, ModuleOption, ProjectFile, Version},
     model::Question,
 };
-use crate::{error::Result, id::Id, storage::Playbook};
-use leptos::{prelude::server, server_fn::codec::Json};
+use crate::{error::Result, id::Id, json::Json, storage::Playbook};
+use leptos::prelude::server;
 
 #[cfg(feature = "ssr")]
 use super::server::{catalogue, examples, project, survey, syntax, versions};
@@ -18,7 +18,7 @@ use crate::authentication::server::{Proof as _, Reading, Updating, context::perm
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "playbook_questions", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_questions", input = Json, output = Json)]
 pub async fn playbook_questions(id: Id<Playbook>) -> Result<Vec<Question>> {
     let permit = permit::<Reading>("playbook")?;
     survey::of(&permit.context().state, &permit, id).await
@@ -28,7 +28,7 @@ pub async fn playbook_questions(id: Id<Playbook>) -> Result<Vec<Question>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "playbook_tags", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_tags", input = Json, output = Json)]
 pub async fn playbook_tags(id: Id<Playbook>) -> Result<Vec<String>> {
     let permit = permit::<Reading>("playbook")?;
     syntax::tags(&permit.context().state, &permit, id).await
@@ -38,7 +38,7 @@ pub async fn playbook_tags(id: Id<Playbook>) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "check_playbook", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "check_playbook", input = Json, output = Json)]
 pub async fn check_playbook(id: Id<Playbook>) -> Result<Checked> {
     let permit = permit::<Reading>("playbook")?;
     syntax::check(&permit.context().state, &permit, id).await
@@ -49,7 +49,7 @@ pub async fn check_playbook(id: Id<Playbook>) -> Result<Checked> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "check_draft", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "check_draft", input = Json, output = Json)]
 pub async fn check_draft(id: Option<Id<Playbook>>, content: String, thorough: bool) -> Result<Checked> {
     let permit = permit::<Updating>("playbook")?;
     syntax::check_draft(&permit.context().state, &permit, id, &content, thorough).await
@@ -59,14 +59,14 @@ pub async fn check_draft(id: Option<Id<Playbook>>, content: String, thorough: bo
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `survey`.
-#[server(prefix = "/api/fn", endpoint = "read_survey", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "read_survey", input = Json, output = Json)]
 pub async fn read_survey(survey: String) -> Result<Vec<Question>> {
     let permit = permit::<Reading>("playbook")?;
     survey::questions(Some(&survey), permit.locale())
 }
 
 /// The modules that tasks can call; none where Ansible is missing.
-#[server(prefix = "/api/fn", endpoint = "ansible_modules", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "ansible_modules", input = Json, output = Json)]
 pub async fn ansible_modules() -> Result<Vec<Module>> {
     let permit = permit::<Reading>("playbook")?;
     Ok(catalogue::modules(&permit.context().state, permit.locale()).await?.to_vec())
@@ -77,14 +77,14 @@ pub async fn ansible_modules() -> Result<Vec<Module>> {
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is no such module;
 /// [`Error::Unavailable`](crate::error::Error::Unavailable) when Ansible is missing.
-#[server(prefix = "/api/fn", endpoint = "module_options", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "module_options", input = Json, output = Json)]
 pub async fn module_options(module: String) -> Result<Vec<ModuleOption>> {
     let permit = permit::<Reading>("playbook")?;
     catalogue::options(&permit.context().state, permit.locale(), &module).await
 }
 
 /// Playbooks to start from.
-#[server(prefix = "/api/fn", endpoint = "playbook_examples", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_examples", input = Json, output = Json)]
 pub async fn playbook_examples() -> Result<Vec<Example>> {
     let permit = permit::<Reading>("playbook")?;
     Ok(examples::all(permit.locale()))
@@ -94,7 +94,7 @@ pub async fn playbook_examples() -> Result<Vec<Example>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "playbook_files", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_files", input = Json, output = Json)]
 pub async fn playbook_files(id: Id<Playbook>) -> Result<Vec<ProjectFile>> {
     let permit = permit::<Reading>("playbook")?;
     project::list(&permit.context().state, &permit, id).await
@@ -104,7 +104,7 @@ pub async fn playbook_files(id: Id<Playbook>) -> Result<Vec<ProjectFile>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is none, also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "playbook_file", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_file", input = Json, output = Json)]
 pub async fn playbook_file(id: Id<Playbook>, path: String) -> Result<FileText> {
     let permit = permit::<Reading>("playbook")?;
     project::text(&permit.context().state, &permit, id, &path).await
@@ -114,7 +114,7 @@ pub async fn playbook_file(id: Id<Playbook>, path: String) -> Result<FileText> {
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `path` or `file`.
-#[server(prefix = "/api/fn", endpoint = "save_playbook_file", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "save_playbook_file", input = Json, output = Json)]
 pub async fn save_playbook_file(id: Id<Playbook>, path: String, text: String) -> Result<()> {
     let permit = permit::<Updating>("playbook")?;
     project::put(&permit, id, &path, text.into_bytes()).await
@@ -124,7 +124,7 @@ pub async fn save_playbook_file(id: Id<Playbook>, path: String, text: String) ->
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when one is not there.
-#[server(prefix = "/api/fn", endpoint = "remove_playbook_files", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "remove_playbook_files", input = Json, output = Json)]
 pub async fn remove_playbook_files(id: Id<Playbook>, paths: Vec<String>) -> Result<()> {
     let permit = permit::<Updating>("playbook")?;
     project::remove(&permit, id, paths).await
@@ -134,7 +134,7 @@ pub async fn remove_playbook_files(id: Id<Playbook>, paths: Vec<String>) -> Resu
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "playbook_versions", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_versions", input = Json, output = Json)]
 pub async fn playbook_versions(id: Id<Playbook>) -> Result<Vec<Version>> {
     let permit = permit::<Reading>("playbook")?;
     versions::list(&permit.context().state, &permit, id).await
@@ -144,7 +144,7 @@ pub async fn playbook_versions(id: Id<Playbook>) -> Result<Vec<Version>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is no such version.
-#[server(prefix = "/api/fn", endpoint = "playbook_diff", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "playbook_diff", input = Json, output = Json)]
 pub async fn playbook_diff(id: Id<Playbook>, before: i64, after: i64) -> Result<Vec<FileDiff>> {
     let permit = permit::<Reading>("playbook")?;
     versions::diff(&permit.context().state, &permit, id, before, after).await
@@ -154,7 +154,7 @@ pub async fn playbook_diff(id: Id<Playbook>, before: i64, after: i64) -> Result<
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when there is no such version.
-#[server(prefix = "/api/fn", endpoint = "restore_playbook", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "restore_playbook", input = Json, output = Json)]
 pub async fn restore_playbook(id: Id<Playbook>, number: i64) -> Result<()> {
     let permit = permit::<Updating>("playbook")?;
     versions::restore(&permit, id, number).await

@@ -47,10 +47,10 @@ mod browser {
                 &["run", "events"],
                 move |name, data| {
                     if name == "run" {
-                        if let Ok(fresh) = serde_json::from_str::<Run>(data) {
+                        if let Ok(fresh) = crate::json::read::<Run>(data) {
                             run.try_set(fresh);
                         }
-                    } else if let Ok(fresh) = serde_json::from_str::<Vec<Numbered>>(data) {
+                    } else if let Ok(fresh) = crate::json::read::<Vec<Numbered>>(data) {
                         tree.try_update(|tree| fresh.iter().for_each(|event| tree.apply(event)));
                     }
                     true

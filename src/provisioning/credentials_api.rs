@@ -5,9 +5,10 @@
 use crate::{
     error::Result,
     id::Id,
+    json::Json,
     storage::{Credential, Machine},
 };
-use leptos::{prelude::server, server_fn::codec::Json};
+use leptos::prelude::server;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
@@ -41,7 +42,7 @@ pub struct Tested {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "credential_uses", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "credential_uses", input = Json, output = Json)]
 pub async fn credential_uses(id: Id<Credential>) -> Result<Vec<Used>> {
     let permit = permit::<Reading>("credential")?;
     credentials::used(&permit, id).await
@@ -53,7 +54,7 @@ pub async fn credential_uses(id: Id<Credential>) -> Result<Vec<Used>> {
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's;
 /// [`Error::Conflict`](crate::error::Error::Conflict) when it is disabled or cannot be opened;
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `machine`, where one is needed and does not fit.
-#[server(prefix = "/api/fn", endpoint = "test_credential", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "test_credential", input = Json, output = Json)]
 pub async fn test_credential(id: Id<Credential>, machine: Option<Id<Machine>>) -> Result<Tested> {
     let permit = permit::<Operating>("credential")?;
     credentials::test(&permit, id, machine).await

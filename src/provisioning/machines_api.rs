@@ -6,9 +6,10 @@ use super::machines::{CheckReport, ConnectionCheck, HostKey, HostKeys, Inventory
 use crate::{
     error::Result,
     id::Id,
+    json::Json,
     storage::{Credential, Host, Machine, item::RawRecord},
 };
-use leptos::{prelude::server, server_fn::codec::Json};
+use leptos::prelude::server;
 
 #[cfg(feature = "ssr")]
 use super::server::{check, facts, host_keys, inventory, wake};
@@ -19,7 +20,7 @@ use crate::authentication::server::{Operating, Reading, Updating, context::permi
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "list_host_keys", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "list_host_keys", input = Json, output = Json)]
 pub async fn list_host_keys(owner: KeyOwner) -> Result<HostKeys> {
     let permit = permit::<Reading>(owner.kind())?;
     host_keys::list(&permit, owner).await
@@ -30,7 +31,7 @@ pub async fn list_host_keys(owner: KeyOwner) -> Result<HostKeys> {
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `address`;
 /// [`Error::Unavailable`](crate::error::Error::Unavailable) when nobody answers there.
-#[server(prefix = "/api/fn", endpoint = "scan_host_keys", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "scan_host_keys", input = Json, output = Json)]
 pub async fn scan_host_keys(owner: KeyOwner, address: Option<String>) -> Result<HostKeys> {
     let permit = permit::<Operating>(owner.kind())?;
     host_keys::scan(&permit, owner, address.as_deref()).await
@@ -40,7 +41,7 @@ pub async fn scan_host_keys(owner: KeyOwner, address: Option<String>) -> Result<
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when it is not one of the owner's.
-#[server(prefix = "/api/fn", endpoint = "decide_host_key", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "decide_host_key", input = Json, output = Json)]
 pub async fn decide_host_key(owner: KeyOwner, key: Id<HostKey>, approve: bool) -> Result<HostKey> {
     let permit = permit::<Operating>(owner.kind())?;
     host_keys::decide(&permit, owner, key, approve).await
@@ -51,7 +52,7 @@ pub async fn decide_host_key(owner: KeyOwner, key: Id<HostKey>, approve: bool) -
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `credentials` when one cannot be opened.
-#[server(prefix = "/api/fn", endpoint = "check_connection", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "check_connection", input = Json, output = Json)]
 pub async fn check_connection(
     machine: Id<Machine>,
     credentials: Vec<Id<Credential>>,
@@ -65,7 +66,7 @@ pub async fn check_connection(
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "get_facts", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "get_facts", input = Json, output = Json)]
 pub async fn get_facts(machine: Id<Machine>) -> Result<Option<MachineFacts>> {
     let permit = permit::<Reading>("machine")?;
     facts::view(&permit, machine).await
@@ -76,7 +77,7 @@ pub async fn get_facts(machine: Id<Machine>) -> Result<Option<MachineFacts>> {
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) when the values contradict each other;
 /// [`Error::Conflict`](crate::error::Error::Conflict) when the revision is stale.
-#[server(prefix = "/api/fn", endpoint = "adopt_facts", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "adopt_facts", input = Json, output = Json)]
 pub async fn adopt_facts(machine: Id<Machine>, fields: Vec<String>, revision: Option<i64>) -> Result<RawRecord> {
     let permit = permit::<Updating>("machine")?;
     facts::adopt(&permit, machine, &fields, revision).await
@@ -86,7 +87,7 @@ pub async fn adopt_facts(machine: Id<Machine>, fields: Vec<String>, revision: Op
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `mac` when the machine has none.
-#[server(prefix = "/api/fn", endpoint = "wake_machine", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "wake_machine", input = Json, output = Json)]
 pub async fn wake_machine(machine: Id<Machine>) -> Result<()> {
     let permit = permit::<Operating>("machine")?;
     wake::wake(&permit, machine).await
@@ -97,7 +98,7 @@ pub async fn wake_machine(machine: Id<Machine>) -> Result<()> {
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) when Ansible could not be given it: a machine has no address,
 /// for example.
-#[server(prefix = "/api/fn", endpoint = "host_inventory", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "host_inventory", input = Json, output = Json)]
 pub async fn host_inventory(host: Id<Host>) -> Result<InventoryView> {
     let permit = permit::<Reading>("host")?;
     inventory::view(&permit, host).await

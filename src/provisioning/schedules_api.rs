@@ -6,11 +6,12 @@ use crate::{
     error::Result,
     id::Id,
     jobs::model::Job,
+    json::Json,
     provisioning::model::RunOptions,
     storage::{Schedule, item::calls::Begun},
     time::Timestamp,
 };
-use leptos::{prelude::server, server_fn::codec::Json};
+use leptos::prelude::server;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
@@ -46,7 +47,7 @@ pub struct NextTime {
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `cron` and `time_zone`, naming the wrong part.
-#[server(prefix = "/api/fn", endpoint = "preview_schedule", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "preview_schedule", input = Json, output = Json)]
 pub async fn preview_schedule(cron: String, time_zone: String) -> Result<SchedulePreview> {
     let permit = permit::<Reading>("schedule")?;
     cron::preview(&cron, &time_zone, Timestamp::now(), permit.locale()).map_err(schedules::wrong)
@@ -56,7 +57,7 @@ pub async fn preview_schedule(cron: String, time_zone: String) -> Result<Schedul
 ///
 /// # Errors
 /// [`Error::Invalid`](crate::error::Error::Invalid) at `options`.
-#[server(prefix = "/api/fn", endpoint = "read_run_options", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "read_run_options", input = Json, output = Json)]
 pub async fn read_run_options(options: String) -> Result<RunOptions> {
     let permit = permit::<Reading>("schedule")?;
     schedules::read_options(&options, permit.locale())
@@ -66,7 +67,7 @@ pub async fn read_run_options(options: String) -> Result<RunOptions> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound), and as [`start_run`](super::api::start_run).
-#[server(prefix = "/api/fn", endpoint = "run_schedule", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "run_schedule", input = Json, output = Json)]
 pub async fn run_schedule(id: Id<Schedule>) -> Result<Id<Job>> {
     let context = Context::current()?;
     schedules::run_now(&context, id, &schedules::launched).await
@@ -76,7 +77,7 @@ pub async fn run_schedule(id: Id<Schedule>) -> Result<Id<Job>> {
 ///
 /// # Errors
 /// [`Error::NotFound`](crate::error::Error::NotFound) when the run is not in reach.
-#[server(prefix = "/api/fn", endpoint = "schedule_of_run", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "schedule_of_run", input = Json, output = Json)]
 pub async fn schedule_of_run(id: Id<Job>) -> Result<Begun> {
     let permit = permit::<Creating>("schedule")?;
     schedules::of_run(permit.context(), id).await

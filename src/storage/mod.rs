@@ -25,12 +25,14 @@ pub use playbook::Playbook;
 pub use schedule::Schedule;
 pub use user::User;
 
-use item::Entry;
+use item::{Entry, Kind};
 use std::sync::OnceLock;
 
 macro_rules! items {
     ($($item:ident),* $(,)?) => {
         static ENTRIES: &[Entry] = &[$(Entry::of::<$item>()),*];
+        // Apart from the rules, which bring every item's type along: a first visit needs none of them.
+        static KINDS: &[&Kind] = &[$(const { &<$item as item::Item>::KIND }),*];
     };
 }
 
@@ -50,12 +52,22 @@ pub fn add_entries(entries: Vec<Entry>) {
     drop(FURTHER.set(entries));
 }
 
+/// The description of every entity.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().copied().chain(FURTHER.get().into_iter().flatten().map(|entry| entry.kind))
+}
+
+/// The description of the entity of that name (`machine`).
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    kinds().find(|kind| kind.name == name)
+}
+
+/// The description of the entity with that plural (`machines`), as it stands in a URL.
+pub fn kind_by_plural(plural: &str) -> Option<&'static Kind> {
+    kinds().find(|kind| kind.plural == plural)
+}
+
 /// The entity of that name (`machine`).
 pub fn entry(name: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.kind.name == name)
-}
-
-/// The entity with that plural (`machines`), as it stands in a URL.
-pub fn entry_by_plural(plural: &str) -> Option<&'static Entry> {
-    entries().find(|entry| entry.kind.plural == plural)
 }

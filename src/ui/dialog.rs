@@ -1,7 +1,7 @@
 //! Dialogs, on the browser's own `<dialog>`: focus stays inside, Escape closes, focus returns.
 
 use super::button::{ActionButton, ButtonLook};
-use crate::i18n::{t_string, use_i18n};
+use crate::i18n::{say, t_string, use_i18n};
 use leptos::{html, prelude::*};
 
 /// A dialog over the page.
@@ -50,7 +50,7 @@ pub fn Dialog(
             <div class="dialog__head">
                 <h2 id=heading.get_value()>{move || title.get()}</h2>
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
+                    label=say!(i18n, common.close)
                     icon=icondata_lu::LuX
                     look=ButtonLook::Icon
                     on_press=Callback::new(move |()| open.set(false))
@@ -107,7 +107,7 @@ pub fn ConfirmDialog(
             </div>
             <div class="dialog__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                    label=say!(i18n, common.cancel)
                     on_press=Callback::new(move |()| open.set(false))
                 />
                 <ActionButton label=action look=ButtonLook::Destroy refused busy on_press=on_confirm />

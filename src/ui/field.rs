@@ -1,7 +1,7 @@
 //! Inputs with their label, help and problem.
 
 use super::icon::Icon;
-use crate::i18n::{t_string, use_i18n};
+use crate::i18n::{t, use_i18n};
 use leptos::prelude::*;
 
 /// The frame of an input: label above, help and problem below.
@@ -21,7 +21,7 @@ pub(super) fn FieldFrame(
         <div class="field">
             <label class="field__label" for=id>
                 {move || label.get()}
-                {(!required).then(|| view! { " " <span class="field__optional">{move || t_string!(i18n, common.optional)}</span> })}
+                {(!required).then(|| view! { " " <span class="field__optional">{t!(i18n, common.optional)}</span> })}
             </label>
             {children()}
             {move || hint.get().map(|hint| view! { <span class="field__hint" id=hint_id.clone()>{hint}</span> })}

@@ -4,7 +4,7 @@ use super::{
     button::{ActionButton, ButtonLook},
     dialog::Dialog,
 };
-use crate::i18n::{t, t_string, use_i18n};
+use crate::i18n::{say, t, use_i18n};
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
@@ -62,13 +62,13 @@ pub fn UnsavedGuard(
         Way::History => step_back(),
     };
     view! {
-        <Dialog open title=Signal::derive(move || t_string!(i18n, common.unsaved.title).to_owned())>
+        <Dialog open title=say!(i18n, common.unsaved.title)>
             <div class="dialog__body">
                 <p>{t!(i18n, common.unsaved.text)}</p>
             </div>
             <div class="dialog__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.unsaved.leave).to_owned())
+                    label=say!(i18n, common.unsaved.leave)
                     look=ButtonLook::Danger
                     on_press=Callback::new(move |()| {
                         leaving.set(true);
@@ -77,7 +77,7 @@ pub fn UnsavedGuard(
                     })
                 />
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.unsaved.stay).to_owned())
+                    label=say!(i18n, common.unsaved.stay)
                     look=ButtonLook::Primary
                     on_press=Callback::new(move |()| open.set(false))
                 />

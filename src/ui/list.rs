@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::setting,
-    i18n::{Locale, t, t_string, use_i18n},
+    i18n::{Locale, say, t, t_string, use_i18n},
 };
 use icondata_lu as lu;
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
@@ -148,7 +148,7 @@ pub fn ClearFilters(
         shown.get().then(|| {
             view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.list.clear_filters).to_owned())
+                    label=say!(i18n, common.list.clear_filters)
                     icon=lu::LuX
                     look=ButtonLook::Quiet
                     on_press
@@ -289,7 +289,7 @@ pub fn ColumnMenu(
     view! {
         <Menu
             id=id
-            label=Signal::derive(move || t_string!(i18n, common.list.columns).to_owned())
+            label=say!(i18n, common.list.columns)
             icon=lu::LuColumns3
             with_label=true
             stays=true
@@ -334,7 +334,7 @@ pub fn ExportMenu(
     view! {
         <Menu
             id=id
-            label=Signal::derive(move || t_string!(i18n, common.list.export).to_owned())
+            label=say!(i18n, common.list.export)
             icon=lu::LuDownload
             with_label=true
         >
@@ -384,13 +384,13 @@ pub fn PageTurns(
     };
     let no_page = move |is_none: bool| is_none.then(|| t_string!(i18n, common.list.no_page).to_owned());
     view! {
-        <nav class="pages" aria-label=move || t_string!(i18n, common.list.pages)>
+        <nav class="pages" aria-label=t!(i18n, common.list.pages)>
             <span class="number">{range}</span>
             <SizeChoice size to_size />
             {move || (last.get() > 1).then(|| view! {
                 <LinkButton
                     href=Signal::derive(move || to_page.run(page.get().saturating_sub(1).max(1)))
-                    label=Signal::derive(move || t_string!(i18n, common.list.previous).to_owned())
+                    label=say!(i18n, common.list.previous)
                     icon=lu::LuChevronLeft
                     look=ButtonLook::Icon
                     refused=Signal::derive(move || no_page(page.get() <= 1))
@@ -398,7 +398,7 @@ pub fn PageTurns(
                 <span class="number">{move || format!("{} / {}", page.get(), last.get())}</span>
                 <LinkButton
                     href=Signal::derive(move || to_page.run((page.get() + 1).min(last.get())))
-                    label=Signal::derive(move || t_string!(i18n, common.list.next).to_owned())
+                    label=say!(i18n, common.list.next)
                     icon=lu::LuChevronRight
                     look=ButtonLook::Icon
                     refused=Signal::derive(move || no_page(page.get() >= last.get()))
@@ -425,12 +425,12 @@ pub fn OlderTurns(
 ) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <nav class="pages" aria-label=move || t_string!(i18n, common.list.pages)>
+        <nav class="pages" aria-label=t!(i18n, common.list.pages)>
             <SizeChoice size to_size />
             {move || first.get().map(|href| view! {
                 <LinkButton
                     href
-                    label=Signal::derive(move || t_string!(i18n, common.list.first).to_owned())
+                    label=say!(i18n, common.list.first)
                     icon=lu::LuChevronsLeft
                     look=ButtonLook::Quiet
                 />
@@ -438,7 +438,7 @@ pub fn OlderTurns(
             {move || next.get().map(|href| view! {
                 <LinkButton
                     href
-                    label=Signal::derive(move || t_string!(i18n, common.list.next).to_owned())
+                    label=say!(i18n, common.list.next)
                     icon=lu::LuChevronRight
                     look=ButtonLook::Quiet
                 />
@@ -455,7 +455,7 @@ fn SizeChoice(size: Signal<usize>, to_size: Callback<usize, String>) -> impl Int
     view! {
         <select
             class="input"
-            aria-label=move || t_string!(i18n, common.list.page_size)
+            aria-label=t!(i18n, common.list.page_size)
             prop:value=move || size.get().to_string()
             on:change=move |event| {
                 let address = untrack(|| to_size.run(page_size(&event_target_value(&event))));

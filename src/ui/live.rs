@@ -7,10 +7,12 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    i18n::{t_string, use_i18n},
+    i18n::{say, use_i18n},
+    json::{Resource, resource},
 };
 use leptos::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
+use std::{pin::Pin, sync::Arc};
 
 /// Something asked from the server, kept current. Cheap to copy.
 ///
@@ -45,30 +47,40 @@ impl<T: Send + Sync + 'static> Live<T> {
         self.again.try_update(|count| *count += 1);
     }
 
-    fn follow<F, Fut>(first: T, fetch: F, changes: Signal<u64>) -> Self
-    where
-        F: Fn() -> Fut + Copy + 'static,
-        Fut: Future<Output = Result<T>> + 'static,
-    {
+    fn follow(first: T, fetch: Fetch<T>, changes: Signal<u64>) -> Self {
         let live = Self { value: RwSignal::new(first), trouble: RwSignal::new(None), again: RwSignal::new(0) };
-        let found = move |fresh| drop(live.value.try_set(fresh));
-        ask_again(fetch, changes, live.again, live.trouble, found);
+        let ask = handing_on(fetch, move |fresh| drop(live.value.try_set(fresh)));
+        ask_again(ask, changes, live.again, live.trouble);
         live
     }
 }
 
-/// Asks once more whenever something may have changed or `again` counts up, and hands on what came of it.
-fn ask_again<T, F, Fut>(
-    fetch: F,
+type Asked<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Asks for a value. What kind of future it is is forgotten here, so that pages share their code.
+type Fetch<T> = Arc<dyn Fn() -> Asked<Result<T>> + Send + Sync>;
+
+/// Shows a value.
+type Show<T> = Arc<dyn Fn(Live<T>) -> AnyView + Send + Sync>;
+
+/// Asks and hands on what was found; gives the trouble, where there was any.
+fn handing_on<T: 'static>(
+    fetch: Fetch<T>,
+    found: impl Fn(T) + Copy + Send + Sync + 'static,
+) -> Arc<dyn Fn() -> Asked<Option<Error>>> {
+    Arc::new(move || {
+        let asked = fetch();
+        Box::pin(async move { asked.await.map(found).err() })
+    })
+}
+
+/// Asks once more whenever something may have changed or `again` counts up.
+fn ask_again(
+    ask: Arc<dyn Fn() -> Asked<Option<Error>>>,
     changes: Signal<u64>,
     again: RwSignal<u64>,
     trouble: RwSignal<Option<Error>>,
-    found: impl Fn(T) + Copy + 'static,
-) where
-    T: 'static,
-    F: Fn() -> Fut + Copy + 'static,
-    Fut: Future<Output = Result<T>> + 'static,
-{
+) {
     let asking = StoredValue::new(false);
     let stale = StoredValue::new(false);
     Effect::new(move |seen: Option<(u64, u64)>| {
@@ -79,18 +91,11 @@ fn ask_again<T, F, Fut>(
             stale.set_value(true);
         } else if is_news {
             asking.set_value(true);
+            let ask = Arc::clone(&ask);
             leptos::task::spawn_local(async move {
                 loop {
                     stale.try_set_value(false);
-                    let answer = fetch().await;
-                    let failed = match answer {
-                        Ok(value) => {
-                            found(value);
-                            None
-                        }
-                        Err(error) => Some(error),
-                    };
-                    trouble.try_set(failed);
+                    trouble.try_set(ask().await);
                     if stale.try_get_value() != Some(true) {
                         break;
                     }
@@ -117,7 +122,7 @@ pub fn Outdated<T: Send + Sync + 'static>(
                 <Notice tone=Tone::Warn>
                     <p>{move || error.message(i18n.get_locale())}</p>
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                        label=say!(i18n, common.retry)
                         icon=icondata_lu::LuRotateCw
                         on_press=Callback::new(move |()| live.again())
                     />
@@ -181,46 +186,56 @@ where
     V: Fn(Live<T>) -> IV + Clone + Send + Sync + 'static,
     IV: IntoView + 'static,
 {
-    let first = Resource::new(|| (), move |()| fetch());
+    live_view(Arc::new(move || Box::pin(fetch())), changes, head, trouble, Arc::new(move |live| view(live).into_any()))
+}
+
+fn live_view<T>(
+    fetch: Fetch<T>,
+    changes: Signal<u64>,
+    head: ViewFn,
+    trouble: Option<fn(&Error) -> Option<AnyView>>,
+    show: Show<T>,
+) -> AnyView
+where
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    let first = resource(|| (), {
+        let fetch = Arc::clone(&fetch);
+        move |()| fetch()
+    });
     let skeleton_head = head.clone();
     view! {
         <Suspense fallback=move || view! { {skeleton_head.run()} <Skeleton /> }>
             {move || {
-                let (view, head) = (view.clone(), head.clone());
+                let (fetch, show, head) = (Arc::clone(&fetch), Arc::clone(&show), head.clone());
                 Suspend::new(async move {
                     match first.await {
-                        Ok(value) => view(Live::follow(value, fetch, changes)).into_any(),
-                        Err(error) => until_found(error, fetch, changes, head, trouble, view),
+                        Ok(value) => show(Live::follow(value, fetch, changes)),
+                        Err(error) => until_found(error, fetch, changes, head, trouble, show),
                     }
                 })
             }}
         </Suspense>
     }
+    .into_any()
 }
 
 /// The trouble of a first answer, until a later one is good: asked for by the person, or because something
 /// has changed, which includes that the server is back.
-fn until_found<T, F, Fut, V, IV>(
+fn until_found<T: Send + Sync + 'static>(
     error: Error,
-    fetch: F,
+    fetch: Fetch<T>,
     changes: Signal<u64>,
     head: ViewFn,
     own: Option<fn(&Error) -> Option<AnyView>>,
-    view: V,
-) -> AnyView
-where
-    T: Send + Sync + 'static,
-    F: Fn() -> Fut + Copy + Send + Sync + 'static,
-    Fut: Future<Output = Result<T>> + Send + 'static,
-    V: Fn(Live<T>) -> IV + Send + Sync + 'static,
-    IV: IntoView + 'static,
-{
+    show: Show<T>,
+) -> AnyView {
     let trouble = RwSignal::new(Some(error.clone()));
     let again = RwSignal::new(0);
     let value = RwSignal::new(None::<RwSignal<T>>);
     // What was found lives as long as its page.
     let owner = StoredValue::new(Owner::current());
-    ask_again(fetch, changes, again, trouble, move |fresh| match value.try_get_untracked() {
+    let ask = handing_on(fetch, move |fresh| match value.try_get_untracked() {
         Some(Some(value)) => drop(value.try_set(fresh)),
         Some(None) => {
             let keep = || value.set(Some(RwSignal::new(fresh)));
@@ -231,12 +246,13 @@ where
         }
         None => {}
     });
+    ask_again(ask, changes, again, trouble);
     let is_found = Memo::new(move |_| value.with(Option::is_some));
     let last = Memo::new(move |before: Option<&Error>| {
         trouble.get().or_else(|| before.cloned()).unwrap_or_else(|| error.clone())
     });
     (move || match is_found.get().then(|| value.get_untracked()).flatten() {
-        Some(value) => view(Live { value, trouble, again }).into_any(),
+        Some(value) => show(Live { value, trouble, again }),
         None => match own.and_then(|own| last.with(own)) {
             Some(view) => view,
             None => {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    i18n::{t_string, use_i18n},
+    i18n::{say, t_string, use_i18n},
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
@@ -71,14 +71,14 @@ pub fn LogTools(
     view! {
         <div class="filters__end">
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, common.log.times).to_owned())
+                label=say!(i18n, common.log.times)
                 icon=lu::LuClock
                 look=ButtonLook::Quiet
                 pressed=times
                 on_press=Callback::new(move |()| address.set(&[("times", if times.get_untracked() { "" } else { "on" })]))
             />
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, common.log.wrap).to_owned())
+                label=say!(i18n, common.log.wrap)
                 icon=lu::LuWrapText
                 look=ButtonLook::Quiet
                 pressed=wrap
@@ -86,7 +86,7 @@ pub fn LogTools(
             />
             <LinkButton
                 href=download
-                label=Signal::derive(move || t_string!(i18n, common.log.download).to_owned())
+                label=say!(i18n, common.log.download)
                 icon=lu::LuDownload
                 look=ButtonLook::Quiet
                 download=true
@@ -181,7 +181,7 @@ where
                 }
             />
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, common.search).to_owned())
+                label=say!(i18n, common.search)
                 icon=lu::LuSearch
                 look=ButtonLook::Quiet
                 kind="submit"
@@ -189,7 +189,7 @@ where
             />
             {move || found.with(Option::is_some).then(|| view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.log.previous).to_owned())
+                    label=say!(i18n, common.log.previous)
                     icon=lu::LuChevronUp
                     look=ButtonLook::Icon
                     refused=nothing
@@ -199,7 +199,7 @@ where
                     })
                 />
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.log.next).to_owned())
+                    label=say!(i18n, common.log.next)
                     icon=lu::LuChevronDown
                     look=ButtonLook::Icon
                     refused=nothing

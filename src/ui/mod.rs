@@ -16,6 +16,7 @@ pub mod log_tools;
 pub mod log_view;
 pub mod menu;
 pub mod page;
+pub(crate) mod part;
 pub mod picker;
 pub mod states;
 pub mod toast;
@@ -35,6 +36,7 @@ pub use log_tools::{LogFound, LogLook, LogMatch, LogSearch, LogTools, use_log_lo
 pub use log_view::{LogBuffer, LogRow, LogView};
 pub use menu::{Menu, MenuItem, MenuLink, hide_popover};
 pub use page::{DocumentTitle, PageHead, Panel};
+pub(crate) use part::part;
 pub use picker::{Pick, PickerField};
 pub use states::{Empty, Notice, Skeleton, Trouble, answer_with};
 pub use toast::{ToastStack, Toasts, provide_toasts, use_toasts};

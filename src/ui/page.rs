@@ -13,8 +13,9 @@ pub fn DocumentTitle(
     // The server asks for it after the page is written, when what it follows may be gone.
     #[cfg(feature = "ssr")]
     let text = text.get_untracked();
+    // The browser may ask once more for the title of a page that it has left, whose texts are gone.
     #[cfg(not(feature = "ssr"))]
-    let text = move || text.get();
+    let text = move || text.try_get().unwrap_or_default();
     view! { <Title text /> }
 }
 

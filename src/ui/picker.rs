@@ -4,7 +4,7 @@ use super::{
     field::{FieldFrame, described_by},
     icon::Icon,
 };
-use crate::i18n::{t_string, use_i18n};
+use crate::i18n::{t, t_string, use_i18n};
 use leptos::prelude::*;
 
 /// One thing that can be picked.
@@ -102,7 +102,7 @@ pub fn PickerField(
                                     <button
                                         type="button"
                                         aria-label=move || t_string!(i18n, common.take_out, name = text.clone())
-                                        title=move || t_string!(i18n, common.remove)
+                                        title=t!(i18n, common.remove)
                                         on:click=move |_| drop_one(&id)
                                     >
                                         <Icon icon=icondata_lu::LuX />
@@ -126,7 +126,7 @@ pub fn PickerField(
                         aria-invalid=move || problem.get().is_some().then_some("true")
                         aria-describedby=described
                         aria-required=required.then_some("true")
-                        placeholder=move || t_string!(i18n, common.pick)
+                        placeholder=t!(i18n, common.pick)
                         prop:value=move || words.get()
                         on:click=move |_| show()
                         on:blur=move |_| {

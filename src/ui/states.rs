@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    i18n::{t_string, use_i18n},
+    i18n::{say, t, use_i18n},
 };
 use leptos::prelude::*;
 
@@ -20,7 +20,7 @@ pub fn Skeleton(
 ) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <div class="skeleton" role="status" aria-label=move || t_string!(i18n, common.loading)>
+        <div class="skeleton" role="status" aria-label=t!(i18n, common.loading)>
             {std::iter::repeat_with(|| view! { <span></span> }).take(rows).collect_view()}
         </div>
     }
@@ -78,7 +78,7 @@ pub fn Trouble(
             <p>{move || error.get().message(i18n.get_locale())}</p>
             {retry.map(|retry| view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                    label=say!(i18n, common.retry)
                     icon=icondata_lu::LuRotateCw
                     look=ButtonLook::Plain
                     on_press=retry

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    i18n::{t_string, use_i18n},
+    i18n::{say, use_i18n},
 };
 use leptos::prelude::*;
 use std::time::Duration;
@@ -117,7 +117,7 @@ pub fn ToastStack() -> impl IntoView {
                     </div>
                     {toast.undo.map(|undo| view! {
                         <ActionButton
-                            label=Signal::derive(move || t_string!(i18n, common.undo).to_owned())
+                            label=say!(i18n, common.undo)
                             look=ButtonLook::Quiet
                             on_press=Callback::new(move |()| {
                                 toasts.dismiss(toast.number);
@@ -126,7 +126,7 @@ pub fn ToastStack() -> impl IntoView {
                         />
                     })}
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
+                        label=say!(i18n, common.close)
                         icon=icondata_lu::LuX
                         look=ButtonLook::Icon
                         on_press=Callback::new(move |()| toasts.dismiss(toast.number))

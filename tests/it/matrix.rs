@@ -19,7 +19,7 @@ use muelle::{
         server::{self as jobs, NewJob},
     },
     platform::{db::sql, openapi, serve},
-    storage::{entries, entry_by_plural},
+    storage::{entries, kind_by_plural},
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
@@ -299,7 +299,7 @@ fn reaches(person: Person, writers: Writers) -> bool {
 async fn targets(app: &TestApp) -> HashMap<&'static str, String> {
     let mut targets = HashMap::new();
     for &(plural, writers) in KINDS {
-        let kind = entry_by_plural(plural).expect("the kind is in the list").kind;
+        let kind = kind_by_plural(plural).expect("the kind is in the list");
         let id = match plural {
             "customers" => app.customer_id("acme").to_string(),
             "logins" => {
@@ -481,7 +481,7 @@ async fn every_page_of_records_shows_what_is_in_reach_and_nothing_else() {
     let mut wrong = Vec::new();
 
     for (route, plural) in of_records().into_iter().filter(|(route, _)| !route.contains(" /api/")) {
-        let kind = entry_by_plural(plural).expect("the kind is in the list").kind;
+        let kind = kind_by_plural(plural).expect("the kind is in the list");
         let writers = KINDS.iter().find(|(known, _)| *known == plural).expect("the kind is in the table").1;
         let path = route.replace("GET ", "").replace("{id}", &targets[plural]);
         let is_there = match route.rsplit('/').next() {

@@ -4,6 +4,7 @@ use super::fields::{NewPassword, PasswordField, Trouble, form_answer, label};
 use crate::{
     authentication::{api::read_account, model::OwnLogin},
     i18n::{Locale, t, td_string, use_i18n},
+    json::resource,
     ui::{Ago, Badge, PageHead, Panel, Tone},
 };
 use icondata_lu as lu;
@@ -16,7 +17,7 @@ pub fn AccountPage() -> impl IntoView {
     let i18n = use_i18n();
     let answer = form_answer();
     let changed = use_query_map().read_untracked().get("changed").is_some();
-    let account = Resource::new(|| (), |()| read_account());
+    let account = resource(|| (), |()| read_account());
     let place = move || {
         Suspend::new(async move {
             let account = account.await.ok()?;

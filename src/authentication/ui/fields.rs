@@ -3,7 +3,7 @@
 use crate::{
     app::Mark,
     authentication::model::FormAnswer,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     ui::{ActionButton, ButtonLook},
 };
 use icondata_lu as lu;
@@ -162,8 +162,8 @@ pub fn NewPassword(
     answer: FormAnswer,
 ) -> impl IntoView {
     let i18n = use_i18n();
-    let again = Signal::derive(move || t_string!(i18n, access.password_again).to_owned());
-    let hint = Signal::derive(move || t_string!(i18n, access.password_hint).to_owned());
+    let again = say!(i18n, access.password_again);
+    let hint = say!(i18n, access.password_hint);
     view! {
         <PasswordField
             name="password"

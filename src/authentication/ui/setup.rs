@@ -2,7 +2,7 @@
 
 use super::fields::{Brand, NewPassword, TextField, Trouble, form_answer, label};
 use crate::{
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, use_i18n},
     ui::DocumentTitle,
 };
 use leptos::prelude::*;
@@ -18,7 +18,7 @@ pub fn SetupPage() -> impl IntoView {
         token => token,
     };
     view! {
-        <DocumentTitle text=Signal::derive(move || t_string!(i18n, access.setup).to_owned()) />
+        <DocumentTitle text=say!(i18n, access.setup) />
         <main class="signin">
             <form class="signin__card" method="post" action="/setup">
                 <Brand />

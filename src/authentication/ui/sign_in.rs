@@ -2,7 +2,7 @@
 
 use super::fields::{Brand, PasswordField, TextField, Trouble, form_answer, label};
 use crate::{
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, use_i18n},
     ui::DocumentTitle,
 };
 use leptos::prelude::*;
@@ -20,7 +20,7 @@ pub fn SignInPage() -> impl IntoView {
     };
     let in_trouble = answer.trouble.is_some();
     view! {
-        <DocumentTitle text=Signal::derive(move || t_string!(i18n, access.sign_in).to_owned()) />
+        <DocumentTitle text=say!(i18n, access.sign_in) />
         <main class="signin">
             <form class="signin__card" method="post" action="/sign-in">
                 <Brand />

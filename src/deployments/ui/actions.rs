@@ -10,7 +10,7 @@ use crate::{
         model::{Answer, Container, ContainerOperation, ContainerState},
     },
     error::Result,
-    i18n::{Locale, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t_string, td_string, use_i18n},
     ui::{ActionButton, ButtonLook, CheckField, ConfirmDialog, Dialog, SelectField, TextField, Toasts, use_toasts},
 };
 use leptos::prelude::*;
@@ -248,24 +248,24 @@ fn RemoveDialog(actions: Actions) -> impl IntoView {
         <ConfirmDialog
             open
             title
-            text=Signal::derive(move || t_string!(i18n, deployments.containers.remove.text).to_owned())
+            text=say!(i18n, deployments.containers.remove.text)
             names=Signal::derive(move || actions.names())
-            action=Signal::derive(move || t_string!(i18n, common.remove).to_owned())
+            action=say!(i18n, common.remove)
             refused
             on_confirm=confirm
         >
             {move || (!alive.with(Vec::is_empty)).then(|| view! {
                 <CheckField
                     name="remove-force"
-                    label=Signal::derive(move || t_string!(i18n, deployments.containers.remove.force).to_owned())
+                    label=say!(i18n, deployments.containers.remove.force)
                     hint=Signal::derive(move || t_string!(i18n, deployments.containers.remove.alive, names = alive.get().join(", ")))
                     value=force
                 />
             })}
             <CheckField
                 name="remove-volumes"
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.remove.volumes).to_owned())
-                hint=Signal::derive(move || t_string!(i18n, deployments.containers.remove.volumes_hint).to_owned())
+                label=say!(i18n, deployments.containers.remove.volumes)
+                hint=say!(i18n, deployments.containers.remove.volumes_hint)
                 value=volumes
             />
             {move || volumes.get().then(|| view! {
@@ -294,15 +294,15 @@ fn KillDialog(actions: Actions) -> impl IntoView {
     view! {
         <ConfirmDialog
             open
-            title=Signal::derive(move || t_string!(i18n, deployments.containers.kill.title).to_owned())
-            text=Signal::derive(move || t_string!(i18n, deployments.containers.kill.text).to_owned())
+            title=say!(i18n, deployments.containers.kill.title)
+            text=say!(i18n, deployments.containers.kill.text)
             names=Signal::derive(move || actions.names())
-            action=Signal::derive(move || t_string!(i18n, deployments.containers.kill.action).to_owned())
+            action=say!(i18n, deployments.containers.kill.action)
             on_confirm=confirm
         >
             <SelectField
                 name="kill-signal"
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.kill.signal).to_owned())
+                label=say!(i18n, deployments.containers.kill.signal)
                 value=signal
                 options
                 required=true
@@ -357,7 +357,7 @@ fn RenameDialog(actions: Actions) -> impl IntoView {
                 <div class="dialog__body">
                     <TextField
                         name="rename-name"
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.rename.name).to_owned())
+                        label=say!(i18n, deployments.containers.rename.name)
                         value=name
                         required=true
                         problem
@@ -365,11 +365,11 @@ fn RenameDialog(actions: Actions) -> impl IntoView {
                 </div>
                 <div class="dialog__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                        label=say!(i18n, common.cancel)
                         on_press=Callback::new(move |()| open.set(false))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.rename.action).to_owned())
+                        label=say!(i18n, deployments.containers.rename.action)
                         look=ButtonLook::Primary
                         kind="submit"
                         busy
@@ -416,8 +416,8 @@ fn PruneContainers(actions: Actions, containers: Signal<Vec<Container>>) -> impl
     view! {
         <PruneDialog
             open
-            title=Signal::derive(move || t_string!(i18n, deployments.containers.prune.title).to_owned())
-            text=Signal::derive(move || t_string!(i18n, deployments.containers.prune.text).to_owned())
+            title=say!(i18n, deployments.containers.prune.title)
+            text=say!(i18n, deployments.containers.prune.text)
             goes
             refused=actions.refused
             begin
@@ -425,7 +425,7 @@ fn PruneContainers(actions: Actions, containers: Signal<Vec<Container>>) -> impl
         >
             <TextField
                 name="prune-label"
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.prune.label).to_owned())
+                label=say!(i18n, deployments.containers.prune.label)
                 placeholder="team=blue"
                 value=label
             />

@@ -16,7 +16,7 @@ use crate::{
     },
     error::Error,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     ui::{
         ActionButton, Ago, ButtonLook, CopyButton, DocumentTitle, Icon, Live, LiveView, Menu, Notice, Outdated,
         PageHead, Panel, Tone, ansi, answer_with, use_address,
@@ -59,7 +59,7 @@ fn Gone() -> impl IntoView {
     let i18n = use_i18n();
     answer_with(&Error::not_found("container"));
     view! {
-        <DocumentTitle text=Signal::derive(move || t_string!(i18n, deployments.detail.gone).to_owned()) />
+        <DocumentTitle text=say!(i18n, deployments.detail.gone) />
         <div class="empty">
             <Icon icon=lu::LuContainer />
             <h1>{t!(i18n, deployments.detail.gone)}</h1>
@@ -144,7 +144,7 @@ fn Tabs(tab: Memo<Tab>) -> impl IntoView {
     let i18n = use_i18n();
     let address = use_address();
     view! {
-        <nav class="tabs" aria-label=move || t_string!(i18n, deployments.detail.tabs)>
+        <nav class="tabs" aria-label=t!(i18n, deployments.detail.tabs)>
             {Tab::ALL
                 .into_iter()
                 .map(|it| {
@@ -206,7 +206,7 @@ fn DetailActions(
             on_press=main
         />
         <ActionButton
-            label=Signal::derive(move || t_string!(i18n, deployments.containers.act.restart).to_owned())
+            label=say!(i18n, deployments.containers.act.restart)
             icon=lu::LuRotateCcw
             refused
             busy
@@ -214,7 +214,7 @@ fn DetailActions(
         />
         <Menu
             id="detail-menu"
-            label=Signal::derive(move || t_string!(i18n, deployments.containers.act.more).to_owned())
+            label=say!(i18n, deployments.containers.act.more)
             icon=lu::LuEllipsis
             with_label=true
         >
@@ -244,12 +244,9 @@ fn Overview(detail: RwSignal<ContainerDetail>) -> impl IntoView {
     let started = Memo::new(move |_| detail.with(|detail| detail.started_at));
     let finished =
         Memo::new(move |_| detail.with(|detail| detail.finished_at.filter(|_| !is_alive(detail.container.state))));
-    macro_rules! say {
-        ($($key:tt)+) => { Signal::derive(move || t_string!(i18n, $($key)+).to_owned()) };
-    }
     view! {
         <div class="detail">
-            <Panel title=say!(deployments.detail.facts)>
+            <Panel title=say!(i18n, deployments.detail.facts)>
                 <dl class="facts panel__body">
                     <dt>{t!(i18n, deployments.detail.id)}</dt>
                     <dd class="mono row">
@@ -264,41 +261,41 @@ fn Overview(detail: RwSignal<ContainerDetail>) -> impl IntoView {
                             {move || detail.with(|detail| detail.container.image.clone())}
                         </a>
                     </dd>
-                    <Fact label=say!(deployments.containers.column.command) value=text(|detail| join_words(&detail.spec.command)) code=true />
-                    <Fact label=say!(deployments.create.entrypoint) value=text(|detail| join_words(&detail.spec.entrypoint)) code=true />
-                    <Fact label=say!(deployments.create.user) value=text(|detail| detail.spec.user.clone().unwrap_or_default()) code=true />
-                    <Fact label=say!(deployments.create.workdir) value=text(|detail| detail.spec.workdir.clone().unwrap_or_default()) code=true />
-                    <Fact label=say!(deployments.create.hostname) value=text(|detail| detail.spec.hostname.clone().unwrap_or_default()) code=true />
+                    <Fact label=say!(i18n, deployments.containers.column.command) value=text(|detail| join_words(&detail.spec.command)) code=true />
+                    <Fact label=say!(i18n, deployments.create.entrypoint) value=text(|detail| join_words(&detail.spec.entrypoint)) code=true />
+                    <Fact label=say!(i18n, deployments.create.user) value=text(|detail| detail.spec.user.clone().unwrap_or_default()) code=true />
+                    <Fact label=say!(i18n, deployments.create.workdir) value=text(|detail| detail.spec.workdir.clone().unwrap_or_default()) code=true />
+                    <Fact label=say!(i18n, deployments.create.hostname) value=text(|detail| detail.spec.hostname.clone().unwrap_or_default()) code=true />
                     <dt>{t!(i18n, deployments.containers.column.created)}</dt>
                     <dd><Ago at=created /></dd>
                     {move || started.get().map(|at| view! { <dt>{t!(i18n, deployments.detail.started)}</dt><dd><Ago at=Signal::stored(at) /></dd> })}
                     {move || finished.get().map(|at| view! { <dt>{t!(i18n, deployments.detail.finished)}</dt><dd><Ago at=Signal::stored(at) /></dd> })}
-                    <Fact label=say!(deployments.detail.exit_code) value=text(|detail| {
+                    <Fact label=say!(i18n, deployments.detail.exit_code) value=text(|detail| {
                         detail.container.exit_code.filter(|_| !is_alive(detail.container.state)).map(|code| code.to_string()).unwrap_or_default()
                     }) />
-                    <Fact label=say!(deployments.detail.error) value=text(|detail| detail.error.clone()) />
-                    <Fact label=say!(deployments.create.restart.label) value=text(|detail| detail.spec.restart.clone().unwrap_or_else(|| "no".to_owned())) code=true />
-                    <Fact label=say!(deployments.detail.restarts) value=text(|detail| detail.restart_count.to_string()) />
-                    <Fact label=say!(deployments.containers.stack) value=text(|detail| detail.container.stack.clone().unwrap_or_default()) />
+                    <Fact label=say!(i18n, deployments.detail.error) value=text(|detail| detail.error.clone()) />
+                    <Fact label=say!(i18n, deployments.create.restart.label) value=text(|detail| detail.spec.restart.clone().unwrap_or_else(|| "no".to_owned())) code=true />
+                    <Fact label=say!(i18n, deployments.detail.restarts) value=text(|detail| detail.restart_count.to_string()) />
+                    <Fact label=say!(i18n, deployments.containers.stack) value=text(|detail| detail.container.stack.clone().unwrap_or_default()) />
                 </dl>
             </Panel>
-            <Panel title=say!(deployments.detail.limits)>
+            <Panel title=say!(i18n, deployments.detail.limits)>
                 <dl class="facts panel__body">
-                    <Fact label=say!(deployments.create.memory) value=Signal::derive(move || {
+                    <Fact label=say!(i18n, deployments.create.memory) value=Signal::derive(move || {
                         detail.with(|detail| detail.spec.memory.map(memory_text)).unwrap_or_else(|| t_string!(i18n, deployments.detail.no_limit).to_owned())
                     }) />
-                    <Fact label=say!(deployments.create.cpus) value=Signal::derive(move || {
+                    <Fact label=say!(i18n, deployments.create.cpus) value=Signal::derive(move || {
                         detail.with(|detail| detail.spec.cpus.map(|cpus| cpus.to_string())).unwrap_or_else(|| t_string!(i18n, deployments.detail.no_limit).to_owned())
                     }) />
-                    <Fact label=say!(deployments.create.pids) value=Signal::derive(move || {
+                    <Fact label=say!(i18n, deployments.create.pids) value=Signal::derive(move || {
                         detail.with(|detail| detail.spec.pids_limit.filter(|n| *n > 0).map(|n| n.to_string())).unwrap_or_else(|| t_string!(i18n, deployments.detail.no_limit).to_owned())
                     }) />
-                    <Fact label=say!(deployments.detail.rights) value=text(rights) code=true />
-                    <Fact label=say!(deployments.create.ulimits) value=text(|detail| detail.spec.ulimits.join(", ")) code=true />
-                    <Fact label=say!(deployments.create.log_driver) value=text(|detail| detail.spec.log_driver.clone().unwrap_or_default()) code=true />
+                    <Fact label=say!(i18n, deployments.detail.rights) value=text(rights) code=true />
+                    <Fact label=say!(i18n, deployments.create.ulimits) value=text(|detail| detail.spec.ulimits.join(", ")) code=true />
+                    <Fact label=say!(i18n, deployments.create.log_driver) value=text(|detail| detail.spec.log_driver.clone().unwrap_or_default()) code=true />
                 </dl>
             </Panel>
-            <Panel title=say!(deployments.containers.column.ports)>
+            <Panel title=say!(i18n, deployments.containers.column.ports)>
                 <div class="panel__body">
                     <Lines
                         items=Signal::derive(move || detail.with(|detail| {
@@ -308,11 +305,11 @@ fn Overview(detail: RwSignal<ContainerDetail>) -> impl IntoView {
                             all.extend(exposed.map(|port| format!("{}/{} {}", port.container_port, port.protocol, t_string!(i18n, deployments.detail.exposed))));
                             all
                         }))
-                        none=say!(deployments.detail.no_ports)
+                        none=say!(i18n, deployments.detail.no_ports)
                     />
                 </div>
             </Panel>
-            <Panel title=say!(deployments.containers.column.networks)>
+            <Panel title=say!(i18n, deployments.containers.column.networks)>
                 <div class="panel__body">
                     <Lines
                         items=Signal::derive(move || detail.with(|detail| {
@@ -321,28 +318,28 @@ fn Overview(detail: RwSignal<ContainerDetail>) -> impl IntoView {
                                 format!("{name}  {address}")
                             }).collect()
                         }))
-                        none=say!(deployments.detail.no_networks)
+                        none=say!(i18n, deployments.detail.no_networks)
                     />
                 </div>
             </Panel>
-            <Panel title=say!(deployments.create.mounts)>
+            <Panel title=say!(i18n, deployments.create.mounts)>
                 <div class="panel__body">
                     <Lines
                         items=Signal::derive(move || {
                             detail.with(|detail| detail.spec.mounts.iter().map(|mount| mount_text(mount, t_string!(i18n, deployments.create.read_only_short))).collect())
                         })
-                        none=say!(deployments.detail.no_mounts)
+                        none=say!(i18n, deployments.detail.no_mounts)
                     />
                 </div>
             </Panel>
             <Environment detail />
-            <Panel title=say!(deployments.create.labels)>
+            <Panel title=say!(i18n, deployments.create.labels)>
                 <div class="panel__body">
                     <Lines
                         items=Signal::derive(move || detail.with(|detail| {
                             detail.container.labels.iter().map(|(name, value)| format!("{name}={value}")).collect()
                         }))
-                        none=say!(deployments.detail.no_labels)
+                        none=say!(i18n, deployments.detail.no_labels)
                     />
                 </div>
             </Panel>
@@ -406,7 +403,7 @@ fn Environment(detail: RwSignal<ContainerDetail>) -> impl IntoView {
         })
     });
     view! {
-        <Panel title=Signal::derive(move || t_string!(i18n, deployments.create.env).to_owned()) end>
+        <Panel title=say!(i18n, deployments.create.env) end>
             <div class="panel__body">
                 <Lines
                     items=Signal::derive(move || detail.with(|detail| {
@@ -415,7 +412,7 @@ fn Environment(detail: RwSignal<ContainerDetail>) -> impl IntoView {
                             format!("{name}={}", if covered { MASK } else { value })
                         }).collect()
                     }))
-                    none=Signal::derive(move || t_string!(i18n, deployments.detail.no_env).to_owned())
+                    none=say!(i18n, deployments.detail.no_env)
                 />
             </div>
         </Panel>
@@ -434,21 +431,21 @@ fn HealthTab(detail: RwSignal<ContainerDetail>) -> impl IntoView {
             return view! {
                 <crate::ui::Empty
                     icon=lu::LuHeartPulse
-                    text=Signal::derive(move || t_string!(i18n, deployments.detail.no_check).to_owned())
+                    text=say!(i18n, deployments.detail.no_check)
                 />
             }
             .into_any();
         }
         view! {
             <div class="stack">
-                <Panel title=Signal::derive(move || t_string!(i18n, deployments.detail.check).to_owned())>
+                <Panel title=say!(i18n, deployments.detail.check)>
                     <dl class="facts panel__body">
                         <dt>{t!(i18n, deployments.containers.column.health)}</dt>
                         <dd><HealthBadge health /></dd>
                         {move || check.get().map(|check| view! { <CheckFacts check /> })}
                     </dl>
                 </Panel>
-                <Panel title=Signal::derive(move || t_string!(i18n, deployments.detail.probes).to_owned())>
+                <Panel title=say!(i18n, deployments.detail.probes)>
                     <ul class="probes">
                         {move || probes.get().into_iter().map(|probe| view! { <ProbeItem probe /> }).collect_view()}
                         {move || probes.with(Vec::is_empty).then(|| view! { <li class="soft">{t!(i18n, deployments.detail.no_probes)}</li> })}
@@ -470,15 +467,12 @@ fn CheckFacts(check: HealthSpec) -> impl IntoView {
     };
     let seconds = |value: Option<f64>| Signal::stored(value.map(|value| format!("{value} s")).unwrap_or_default());
     let retries = check.retries.map(|retries| retries.to_string()).unwrap_or_default();
-    macro_rules! say {
-        ($($key:tt)+) => { Signal::derive(move || t_string!(i18n, $($key)+).to_owned()) };
-    }
     view! {
-        <Fact label=say!(deployments.containers.column.command) value=Signal::stored(command) code=true />
-        <Fact label=say!(deployments.create.health.interval) value=seconds(check.interval) />
-        <Fact label=say!(deployments.create.health.timeout) value=seconds(check.timeout) />
-        <Fact label=say!(deployments.create.health.retries) value=Signal::stored(retries) />
-        <Fact label=say!(deployments.create.health.start_period) value=seconds(check.start_period) />
+        <Fact label=say!(i18n, deployments.containers.column.command) value=Signal::stored(command) code=true />
+        <Fact label=say!(i18n, deployments.create.health.interval) value=seconds(check.interval) />
+        <Fact label=say!(i18n, deployments.create.health.timeout) value=seconds(check.timeout) />
+        <Fact label=say!(i18n, deployments.create.health.retries) value=Signal::stored(retries) />
+        <Fact label=say!(i18n, deployments.create.health.start_period) value=seconds(check.start_period) />
     }
 }
 
@@ -515,10 +509,10 @@ pub(super) fn Inspect(value: Signal<serde_json::Value>) -> impl IntoView {
     let text = Memo::new(move |_| value.with(|value| serde_json::to_string_pretty(value).unwrap_or_default()));
     view! {
         <Panel
-            title=Signal::derive(move || t_string!(i18n, deployments.detail.tab.inspect).to_owned())
+            title=say!(i18n, deployments.detail.tab.inspect)
             end=ViewFn::from(move || view! { <CopyButton text /> })
         >
-            <div class="panel__body inspect mono" tabindex="0" role="region" aria-label=move || t_string!(i18n, deployments.detail.tab.inspect)>
+            <div class="panel__body inspect mono" tabindex="0" role="region" aria-label=t!(i18n, deployments.detail.tab.inspect)>
                 {move || value.with(|value| branches(value, 0))}
             </div>
         </Panel>

@@ -13,7 +13,7 @@ use crate::{
         model::{Container, ContainerOperation, ContainerState, Health, Listing},
     },
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     storage::item::ui::use_names,
     ui::{
         ActionButton, Address, Ago, ButtonLook, ChoiceChip, ClearFilters, Empty, Icon, LinkButton, Live, LiveView,
@@ -133,16 +133,16 @@ fn Head(counts: Memo<Option<Counts>>, actions: Option<Actions>) -> impl IntoView
         Some(shown.collect_view())
     };
     view! {
-        <PageHead title=Signal::derive(move || t_string!(i18n, deployments.containers.title).to_owned()) line=ViewFn::from(line)>
+        <PageHead title=say!(i18n, deployments.containers.title) line=ViewFn::from(line)>
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.pull_image).to_owned())
+                label=say!(i18n, deployments.containers.pull_image)
                 icon=lu::LuDownload
                 refused=crate::app::refusal(crate::authentication::policy::Verb::Operate, "image")
                 on_press=Callback::new(move |()| pulling.set(true))
             />
             <LinkButton
                 href="/containers/new"
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.new).to_owned())
+                label=say!(i18n, deployments.containers.new)
                 icon=lu::LuPlus
                 look=ButtonLook::Primary
                 refused
@@ -266,9 +266,9 @@ fn ContainerList(live: Live<Listing<Container>>, engine: StoredValue<String>) ->
                         <Filters listing address filter list arranged />
                         {move || if nothing_found.get() {
                             view! {
-                                <Empty icon=lu::LuSearch text=Signal::derive(move || t_string!(i18n, common.list.nothing_found).to_owned())>
+                                <Empty icon=lu::LuSearch text=say!(i18n, common.list.nothing_found)>
                                     <ActionButton
-                                        label=Signal::derive(move || t_string!(i18n, common.list.clear_filters).to_owned())
+                                        label=say!(i18n, common.list.clear_filters)
                                         on_press=Callback::new(move |()| clear_filters(address))
                                     />
                                 </Empty>
@@ -314,10 +314,10 @@ fn clear_filters(address: Address) {
 fn NothingThere() -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <Empty icon=lu::LuContainer text=Signal::derive(move || t_string!(i18n, deployments.containers.empty).to_owned())>
+        <Empty icon=lu::LuContainer text=say!(i18n, deployments.containers.empty)>
             <LinkButton
                 href="/containers/new"
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.new).to_owned())
+                label=say!(i18n, deployments.containers.new)
                 icon=lu::LuPlus
                 look=ButtonLook::Primary
                 refused=crate::app::refusal(crate::authentication::policy::Verb::Operate, "container")
@@ -371,26 +371,26 @@ fn Filters(
     view! {
         <div class="filters" role="search">
             <SearchBox
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.filter_label).to_owned())
+                label=say!(i18n, deployments.containers.filter_label)
                 words=Signal::derive(move || filter.with(|filter| filter.words.clone()))
                 pause=AT_ONCE
                 on_search=Callback::new(move |words| set("q", words))
             />
             <ChoiceChip
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.column.state).to_owned())
+                label=say!(i18n, deployments.containers.column.state)
                 value=Signal::derive(move || filter.with(|filter| filter.state.clone()))
                 options=states
                 on_choose=Callback::new(move |value| set("state", value))
             />
             <ChoiceChip
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.column.health).to_owned())
+                label=say!(i18n, deployments.containers.column.health)
                 value=Signal::derive(move || filter.with(|filter| filter.health.clone()))
                 options=healths
                 on_choose=Callback::new(move |value| set("health", value))
             />
             {move || (!stacks.with(Vec::is_empty)).then(|| view! {
                 <ChoiceChip
-                    label=Signal::derive(move || t_string!(i18n, deployments.containers.stack).to_owned())
+                    label=say!(i18n, deployments.containers.stack)
                     value=Signal::derive(move || filter.with(|filter| filter.stack.clone()))
                     options=stacks
                     on_choose=Callback::new(move |value| set("stack", value))
@@ -398,7 +398,7 @@ fn Filters(
             })}
             {move || (is_platform && !customers.with(Vec::is_empty)).then(|| view! {
                 <ChoiceChip
-                    label=Signal::derive(move || t_string!(i18n, deployments.containers.column.customer).to_owned())
+                    label=say!(i18n, deployments.containers.column.customer)
                     value=Signal::derive(move || filter.with(|filter| filter.customer.clone()))
                     options=customers
                     on_choose=Callback::new(move |value| set("customer", value))
@@ -410,7 +410,7 @@ fn Filters(
             />
             <div class="filters__end">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, deployments.containers.prune.open).to_owned())
+                    label=say!(i18n, deployments.containers.prune.open)
                     icon=lu::LuEraser
                     look=ButtonLook::Quiet
                     refused=list.actions.refused
@@ -484,12 +484,12 @@ fn Table(list: List, paged: Memo<Paged>, order: Memo<Order>, address: Address) -
                         <th class="table__check" scope="col">
                             <input
                                 type="checkbox"
-                                aria-label=move || t_string!(i18n, common.list.select_all)
+                                aria-label=t!(i18n, common.list.select_all)
                                 prop:checked=move || all_selected.get()
                                 on:change=move |event| select_all(event_target_checked(&event))
                             />
                         </th>
-                        {head(SortBy::Name, Signal::derive(move || t_string!(i18n, deployments.containers.column.name).to_owned()))}
+                        {head(SortBy::Name, say!(i18n, deployments.containers.column.name))}
                         {heads}
                         <th class="table__actions" scope="col">
                             <span class="visually-hidden">{t!(i18n, common.list.actions)}</span>
@@ -723,7 +723,7 @@ pub(super) fn ActionMenu(
     let refused = actions.refused;
     view! {
         <MenuItem
-            label=Signal::derive(move || t_string!(i18n, deployments.containers.act.restart).to_owned())
+            label=say!(i18n, deployments.containers.act.restart)
             icon=lu::LuRotateCcw
             refused
             on_press=run(|| ContainerOperation::Restart { timeout: None })
@@ -732,7 +732,7 @@ pub(super) fn ActionMenu(
             ContainerState::Running => {
                 view! {
                     <MenuItem
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.pause).to_owned())
+                        label=say!(i18n, deployments.containers.act.pause)
                         icon=lu::LuPause
                         refused
                         on_press=run(|| ContainerOperation::Pause {})
@@ -743,7 +743,7 @@ pub(super) fn ActionMenu(
             ContainerState::Paused => {
                 view! {
                     <MenuItem
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.unpause).to_owned())
+                        label=say!(i18n, deployments.containers.act.unpause)
                         icon=lu::LuPlay
                         refused
                         on_press=run(|| ContainerOperation::Unpause {})
@@ -755,34 +755,34 @@ pub(super) fn ActionMenu(
         }}
         {move || is_alive(state.get().0).then(|| view! {
             <MenuItem
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.act.kill).to_owned())
+                label=say!(i18n, deployments.containers.act.kill)
                 icon=lu::LuZap
                 refused
                 on_press=Callback::new(move |()| actions.ask_kill(vec![target()]))
             />
         })}
         <MenuItem
-            label=Signal::derive(move || t_string!(i18n, deployments.containers.act.rename).to_owned())
+            label=say!(i18n, deployments.containers.act.rename)
             icon=lu::LuPencil
             refused
             on_press=Callback::new(move |()| actions.ask_rename(target()))
         />
         <MenuLink
-            label=Signal::derive(move || t_string!(i18n, deployments.containers.act.duplicate).to_owned())
+            label=say!(i18n, deployments.containers.act.duplicate)
             icon=lu::LuCopyPlus
             refused
             href=Signal::derive(move || format!("/containers/new?from={}", id.with_value(|id| short_id(id))))
         />
         {inspect.then(|| view! {
             <MenuLink
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.act.inspect).to_owned())
+                label=say!(i18n, deployments.containers.act.inspect)
                 icon=lu::LuBraces
                 href=Signal::derive(move || format!("/containers/{}?tab=inspect", id.with_value(|id| short_id(id))))
             />
         })}
         <hr />
         <MenuItem
-            label=Signal::derive(move || t_string!(i18n, deployments.containers.act.remove).to_owned())
+            label=say!(i18n, deployments.containers.act.remove)
             icon=lu::LuTrash2
             danger=true
             refused
@@ -812,7 +812,7 @@ fn BulkBar(list: List, listing: RwSignal<Listing<Container>>) -> impl IntoView {
     move || {
         any.get().then(|| {
             view! {
-                <div class="bulk" role="region" aria-label=move || t_string!(i18n, deployments.containers.bulk)>
+                <div class="bulk" role="region" aria-label=t!(i18n, deployments.containers.bulk)>
                     <strong role="status">
                         {move || t_string!(i18n, common.list.selected, count = targets.with(Vec::len).to_string())}
                     </strong>
@@ -820,41 +820,41 @@ fn BulkBar(list: List, listing: RwSignal<Listing<Container>>) -> impl IntoView {
                         {move || targets.with(|targets| targets.iter().map(|target| target.name.as_str()).collect::<Vec<_>>().join(", "))}
                     </span>
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.start).to_owned())
+                        label=say!(i18n, deployments.containers.act.start)
                         icon=lu::LuPlay
                         refused
                         busy
                         on_press=run(|| ContainerOperation::Start {})
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.stop).to_owned())
+                        label=say!(i18n, deployments.containers.act.stop)
                         icon=lu::LuSquare
                         refused
                         busy
                         on_press=run(|| ContainerOperation::Stop { timeout: None })
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.restart).to_owned())
+                        label=say!(i18n, deployments.containers.act.restart)
                         icon=lu::LuRotateCcw
                         refused
                         busy
                         on_press=run(|| ContainerOperation::Restart { timeout: None })
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.kill).to_owned())
+                        label=say!(i18n, deployments.containers.act.kill)
                         icon=lu::LuZap
                         refused
                         on_press=Callback::new(move |()| actions.ask_kill(targets.get_untracked()))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.containers.act.remove).to_owned())
+                        label=say!(i18n, deployments.containers.act.remove)
                         icon=lu::LuTrash2
                         look=ButtonLook::Danger
                         refused
                         on_press=Callback::new(move |()| actions.ask_remove(targets.get_untracked()))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.list.clear).to_owned())
+                        label=say!(i18n, common.list.clear)
                         icon=lu::LuX
                         look=ButtonLook::Icon
                         on_press=Callback::new(move |()| list.selected.update(BTreeSet::clear))

@@ -15,7 +15,7 @@ use crate::{
         model::{Answer, ContainerDetail, ContainerOperation, ContainerSpec},
     },
     error::{Error, Problem},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     jobs::model::Job,
     storage::item::ui::use_names,
@@ -52,7 +52,7 @@ fn CopyOf(engine: String, from: String) -> impl IntoView {
         <LiveView
             fetch=move || container(engine.get_value(), from.get_value())
             changes=Signal::stored(0)
-            head=move || view! { <PageHead title=Signal::derive(move || t_string!(i18n, deployments.create.title).to_owned()) /> }
+            head=move || view! { <PageHead title=say!(i18n, deployments.create.title) /> }
             view=move |live| view! { <Copied live engine /> }
         />
     }
@@ -186,7 +186,7 @@ fn CreateForm(engine: String, spec: ContainerSpec, from: Option<String>) -> impl
                 <ProblemList problems />
                 <div class="form__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.create.run).to_owned())
+                        label=say!(i18n, deployments.create.run)
                         icon=lu::LuPlay
                         look=ButtonLook::Primary
                         kind="submit"
@@ -194,7 +194,7 @@ fn CreateForm(engine: String, spec: ContainerSpec, from: Option<String>) -> impl
                         busy=Signal::derive(move || busy.get() == Some(true))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.create.create).to_owned())
+                        label=say!(i18n, deployments.create.create)
                         refused
                         busy=Signal::derive(move || busy.get() == Some(false))
                         on_press=Callback::new(move |()| {
@@ -205,23 +205,23 @@ fn CreateForm(engine: String, spec: ContainerSpec, from: Option<String>) -> impl
                     />
                     <LinkButton
                         href="/containers"
-                        label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                        label=say!(i18n, common.cancel)
                         look=ButtonLook::Quiet
                     />
                 </div>
             </div>
             <Beside read explained />
         </form>
-        <Dialog open=running title=Signal::derive(move || t_string!(i18n, deployments.create.running).to_owned())>
+        <Dialog open=running title=say!(i18n, deployments.create.running)>
             <div class="dialog__body">
                 <JobProgress id=job outcome=run_outcome />
             </div>
             <div class="dialog__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, deployments.create.back).to_owned())
+                    label=say!(i18n, deployments.create.back)
                     on_press=Callback::new(move |()| running.set(false))
                 />
-                <LinkButton href="/containers" label=Signal::derive(move || t_string!(i18n, deployments.detail.to_list).to_owned()) />
+                <LinkButton href="/containers" label=say!(i18n, deployments.detail.to_list) />
             </div>
         </Dialog>
     }
@@ -242,7 +242,7 @@ fn run_outcome(outcome: &serde_json::Value) -> AnyView {
     view! {
         <LinkButton
             href
-            label=Signal::derive(move || t_string!(i18n, deployments.create.to_container).to_owned())
+            label=say!(i18n, deployments.create.to_container)
             icon=lu::LuArrowRight
             look=ButtonLook::Primary
         />
@@ -284,9 +284,9 @@ fn Beside(
     });
     let copied = Signal::derive(move || explained.with(|it| it.docker_run.clone()));
     view! {
-        <aside class="create__beside" aria-label=move || t_string!(i18n, deployments.create.beside)>
+        <aside class="create__beside" aria-label=t!(i18n, deployments.create.beside)>
             <Panel
-                title=Signal::derive(move || t_string!(i18n, deployments.create.docker_run).to_owned())
+                title=say!(i18n, deployments.create.docker_run)
                 end=ViewFn::from(move || view! { <CopyButton text=copied /> })
             >
                 <pre class="console console--wrap" tabindex="0">
@@ -297,7 +297,7 @@ fn Beside(
                 {move || {
                     let warnings = explained.with(|it| it.warnings.clone());
                     (!warnings.is_empty()).then(|| view! {
-                        <Panel title=Signal::derive(move || t_string!(i18n, deployments.create.warnings).to_owned())>
+                        <Panel title=say!(i18n, deployments.create.warnings)>
                             <ul class="warnings">
                                 {warnings.into_iter().map(|warning| view! {
                                     <li data-tone=if warning.refused { "bad" } else { "warn" }>
@@ -337,11 +337,6 @@ fn ProblemList(problems: Memo<Vec<Problem>>) -> impl IntoView {
             })
         })
     }
-}
-
-/// Words in the person's language that follow it.
-macro_rules! say {
-    ($i18n:ident, $($key:tt)+) => { Signal::derive(move || t_string!($i18n, $($key)+).to_owned()) };
 }
 
 /// A heading and the fields under it.

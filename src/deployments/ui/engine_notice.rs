@@ -3,7 +3,7 @@
 use crate::{
     deployments::model::{EngineState, EngineStatus},
     error::Error,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     time::Timestamp,
     ui::{ActionButton, Ago, Icon, Notice, Tone},
 };
@@ -45,7 +45,7 @@ pub(super) fn EngineNotice(
                     <div class="row">
                         <span class="soft">{t!(i18n, deployments.containers.away.as_of)} " " <Ago at=at /></span>
                         <ActionButton
-                            label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                            label=say!(i18n, common.retry)
                             icon=lu::LuRotateCw
                             on_press=retry
                         />
@@ -73,7 +73,7 @@ pub(super) fn NoEngine(
                 {move || engine.get().problem.unwrap_or_else(|| t_string!(i18n, deployments.containers.away.usual).to_owned())}
             </p>
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                label=say!(i18n, common.retry)
                 icon=lu::LuRotateCw
                 on_press=retry
             />

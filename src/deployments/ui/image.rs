@@ -13,7 +13,7 @@ use crate::{
     },
     error::Error,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, use_i18n},
     ui::{
         ActionButton, Ago, ButtonLook, Bytes, CopyButton, DocumentTitle, Icon, LinkButton, Live, LiveView, Notice,
         PageHead, Panel, Tone, address::escaped, answer_with, use_address,
@@ -52,7 +52,7 @@ fn Gone() -> impl IntoView {
     let i18n = use_i18n();
     answer_with(&Error::not_found("image"));
     view! {
-        <DocumentTitle text=Signal::derive(move || t_string!(i18n, deployments.images.gone).to_owned()) />
+        <DocumentTitle text=say!(i18n, deployments.images.gone) />
         <div class="empty">
             <Icon icon=lu::LuLayers />
             <h1>{t!(i18n, deployments.images.gone)}</h1>
@@ -98,28 +98,28 @@ fn Detail(live: Live<ImageDetail>, engine: StoredValue<String>) -> impl IntoView
         >
             <LinkButton
                 href=Signal::derive(move || format!("/containers/new?image={}", escaped(&name.get())))
-                label=Signal::derive(move || t_string!(i18n, deployments.images.run).to_owned())
+                label=say!(i18n, deployments.images.run)
                 icon=lu::LuPlay
                 look=ButtonLook::Primary
                 refused=actions.refused
             />
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, deployments.images.tag.open).to_owned())
+                label=say!(i18n, deployments.images.tag.open)
                 icon=lu::LuTag
                 refused=actions.kept
                 on_press=Callback::new(move |()| actions.ask_tag(detail.with_untracked(|detail| detail.image.clone())))
             />
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, deployments.containers.act.remove).to_owned())
+                label=say!(i18n, deployments.containers.act.remove)
                 icon=lu::LuTrash2
                 look=ButtonLook::Danger
                 refused=actions.kept
                 on_press=Callback::new(move |()| actions.ask_remove(vec![detail.with_untracked(|detail| detail.image.clone())]))
             />
         </PageHead>
-        <nav class="tabs" aria-label=move || t_string!(i18n, deployments.detail.tabs)>
-            {link("", Signal::derive(move || t_string!(i18n, deployments.images.layers).to_owned()))}
-            {link("inspect", Signal::derive(move || t_string!(i18n, deployments.detail.tab.inspect).to_owned()))}
+        <nav class="tabs" aria-label=t!(i18n, deployments.detail.tabs)>
+            {link("", say!(i18n, deployments.images.layers))}
+            {link("inspect", say!(i18n, deployments.detail.tab.inspect))}
         </nav>
         {move || if tab.get() == "inspect" {
             view! { <Inspect value=Signal::derive(move || detail.with(|detail| detail.inspect.clone())) /> }.into_any()
@@ -139,7 +139,7 @@ fn Names(detail: RwSignal<ImageDetail>) -> impl IntoView {
     };
     view! {
         <div class="detail detail--one">
-            <Panel title=Signal::derive(move || t_string!(i18n, deployments.detail.facts).to_owned())>
+            <Panel title=say!(i18n, deployments.detail.facts)>
                 <dl class="facts panel__body">
                     <dt>{t!(i18n, deployments.detail.id)}</dt>
                     <dd class="mono row">

@@ -16,7 +16,7 @@ use crate::{
     },
     error::Error,
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     jobs::model::Job,
     ui::{
         ActionButton, Address, Ago, Badge, ButtonLook, Bytes, CheckField, ChoiceChip, ConfirmDialog, Dialog, Empty,
@@ -51,11 +51,6 @@ const COLUMNS: [Column; 6] = [
 
 const fn column(name: &'static str, label: fn(Locale) -> &'static str, from_start: bool, sorts: bool) -> Column {
     Column { name, label, from_start, sorts }
-}
-
-/// Words in the person's language that follow it.
-macro_rules! say {
-    ($i18n:ident, $($key:tt)+) => { Signal::derive(move || t_string!($i18n, $($key)+).to_owned()) };
 }
 
 /// The list of images of the engine in scope.
@@ -492,7 +487,7 @@ fn Table(
                         <th class="table__check" scope="col">
                             <input
                                 type="checkbox"
-                                aria-label=move || t_string!(i18n, common.list.select_all)
+                                aria-label=t!(i18n, common.list.select_all)
                                 prop:checked=move || all_selected.get()
                                 on:change=move |event| {
                                     let on = event_target_checked(&event);
@@ -630,7 +625,7 @@ fn BulkBar(picked: Memo<Vec<Image>>, selected: RwSignal<BTreeSet<String>>, actio
     move || {
         any.get().then(|| {
             view! {
-                <div class="bulk" role="region" aria-label=move || t_string!(i18n, deployments.containers.bulk)>
+                <div class="bulk" role="region" aria-label=t!(i18n, deployments.containers.bulk)>
                     <strong role="status">
                         {move || t_string!(i18n, common.list.selected, count = picked.with(Vec::len).to_string())}
                     </strong>
@@ -823,7 +818,7 @@ fn SearchDialog(
                     <input
                         class="input"
                         type="search"
-                        aria-label=move || t_string!(i18n, deployments.images.search.term)
+                        aria-label=t!(i18n, deployments.images.search.term)
                         placeholder="nginx"
                         prop:value=move || term.get()
                         on:input=move |event| term.set(event_target_value(&event))

@@ -4,7 +4,7 @@
 use crate::{
     deployments::{api::search_log, model::LogQuery},
     error::Result,
-    i18n::{t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     ui::{
         Address, Badge, ChoiceChip, LogBuffer, LogFound, LogMatch, LogSearch, LogTools, LogView, Tone,
         address::escaped, use_address, use_log_look,
@@ -116,19 +116,19 @@ pub(super) fn Logs(
     view! {
         <div class="filters log-tools">
             <ChoiceChip
-                label=Signal::derive(move || t_string!(i18n, deployments.logs.stream).to_owned())
+                label=say!(i18n, deployments.logs.stream)
                 value=Signal::derive(move || choice.get().stream)
                 options=streams
                 on_choose=set("stream")
             />
             <ChoiceChip
-                label=Signal::derive(move || t_string!(i18n, deployments.logs.since.label).to_owned())
+                label=say!(i18n, deployments.logs.since.label)
                 value=Signal::derive(move || choice.get().since)
                 options=sinces
                 on_choose=set("since")
             />
             <label class="choice-chip" data-chosen="true">
-                <span>{move || t_string!(i18n, deployments.logs.tail)}</span>
+                <span>{t!(i18n, deployments.logs.tail)}</span>
                 <select
                     prop:value=move || choice.get().tail().to_owned()
                     on:change=move |event| {
@@ -156,7 +156,7 @@ pub(super) fn Logs(
             />
         </div>
         <LogSearch
-            label=Signal::derive(move || t_string!(i18n, deployments.logs.search).to_owned())
+            label=say!(i18n, deployments.logs.search)
             search=move |words| {
                 search(engine.get_value(), id.get_value(), words, choice.with_untracked(Choice::for_search))
             }
@@ -331,7 +331,7 @@ mod browser {
                 move |_| asking.address(&path, &choice),
                 &["lines"],
                 move |_, data| {
-                    if let Ok(lines) = serde_json::from_str(data) {
+                    if let Ok(lines) = crate::json::read(data) {
                         hearing.add(lines);
                     }
                     true

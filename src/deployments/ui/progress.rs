@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     events::client::use_job_stream,
-    i18n::{t, t_string, td_string, use_i18n},
+    i18n::{say, t, td_string, use_i18n},
     id::Id,
     jobs::{
         api::cancel_job,
@@ -74,7 +74,7 @@ pub(super) fn JobProgress(
                 })}
             </div>
             {move || (!is_finished.get()).then(|| view! {
-                <progress class="bar" max="1" value=move || fraction.get() aria-label=move || t_string!(i18n, deployments.images.progress)></progress>
+                <progress class="bar" max="1" value=move || fraction.get() aria-label=t!(i18n, deployments.images.progress)></progress>
             })}
             <p class="soft truncate" role="status">{move || (!is_finished.get()).then(|| note.get())}</p>
             <ul class="parts">
@@ -120,7 +120,7 @@ pub(super) fn JobProgress(
             {move || (state.get().is_some() && !is_finished.get()).then(|| view! {
                 <div class="row">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, deployments.images.cancel_job).to_owned())
+                        label=say!(i18n, deployments.images.cancel_job)
                         icon=lu::LuX
                         busy=cancelling
                         on_press=cancel

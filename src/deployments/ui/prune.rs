@@ -4,7 +4,7 @@ use super::progress::JobProgress;
 use crate::{
     deployments::model::Answer,
     error::{Error, Result},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     jobs::model::Job,
     ui::{ActionButton, ButtonLook, Dialog, bytes},
@@ -82,7 +82,7 @@ where
                         </div>
                         <div class="dialog__actions">
                             <ActionButton
-                                label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
+                                label=say!(i18n, common.close)
                                 on_press=close
                             />
                         </div>
@@ -101,7 +101,7 @@ where
                         </div>
                         <div class="dialog__actions">
                             <ActionButton
-                                label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                                label=say!(i18n, common.cancel)
                                 on_press=close
                             />
                             <ActionButton
@@ -128,7 +128,7 @@ where
 fn Going(names: Memo<Vec<String>>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <ul class="dialog__names mono" aria-label=move || t_string!(i18n, deployments.containers.prune.goes)>
+        <ul class="dialog__names mono" aria-label=t!(i18n, deployments.containers.prune.goes)>
             {move || {
                 let names = names.get();
                 let more = names.len().saturating_sub(10);

@@ -6,7 +6,7 @@ use crate::{
         api::operate_images,
         model::{Answer, ImageOperation, LOCAL},
     },
-    i18n::{t_string, use_i18n},
+    i18n::{say, use_i18n},
     id::Id,
     jobs::model::Job,
     ui::{ActionButton, ButtonLook, CheckField, Dialog, TextField},
@@ -65,7 +65,7 @@ pub(super) fn PullDialog(
         });
     };
     view! {
-        <Dialog open title=Signal::derive(move || t_string!(i18n, deployments.images.pull.title).to_owned())>
+        <Dialog open title=say!(i18n, deployments.images.pull.title)>
             {move || match job.get() {
                 Some(_) => {
                     view! {
@@ -74,7 +74,7 @@ pub(super) fn PullDialog(
                         </div>
                         <div class="dialog__actions">
                             <ActionButton
-                                label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
+                                label=say!(i18n, common.close)
                                 on_press=Callback::new(move |()| open.set(false))
                             />
                         </div>
@@ -94,8 +94,8 @@ pub(super) fn PullDialog(
                             <div class="dialog__body">
                                 <TextField
                                     name="pull-image"
-                                    label=Signal::derive(move || t_string!(i18n, deployments.images.pull.image).to_owned())
-                                    hint=Signal::derive(move || t_string!(i18n, deployments.images.pull.hint).to_owned())
+                                    label=say!(i18n, deployments.images.pull.image)
+                                    hint=say!(i18n, deployments.images.pull.hint)
                                     placeholder="registry.example.com/team/app:1.2"
                                     value=image
                                     required=true
@@ -103,23 +103,23 @@ pub(super) fn PullDialog(
                                 />
                                 <TextField
                                     name="pull-platform"
-                                    label=Signal::derive(move || t_string!(i18n, deployments.images.pull.platform).to_owned())
+                                    label=say!(i18n, deployments.images.pull.platform)
                                     placeholder="linux/arm64"
                                     value=platform
                                 />
                                 <CheckField
                                     name="pull-all-tags"
-                                    label=Signal::derive(move || t_string!(i18n, deployments.images.pull.all_tags).to_owned())
+                                    label=say!(i18n, deployments.images.pull.all_tags)
                                     value=all_tags
                                 />
                             </div>
                             <div class="dialog__actions">
                                 <ActionButton
-                                    label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                                    label=say!(i18n, common.cancel)
                                     on_press=Callback::new(move |()| open.set(false))
                                 />
                                 <ActionButton
-                                    label=Signal::derive(move || t_string!(i18n, deployments.images.pull.action).to_owned())
+                                    label=say!(i18n, deployments.images.pull.action)
                                     icon=lu::LuDownload
                                     look=ButtonLook::Primary
                                     kind="submit"

@@ -78,7 +78,7 @@ pub fn JobsDrawer() -> impl IntoView {
             popover="auto"
             role="dialog"
             tabindex="-1"
-            aria-label=move || t_string!(i18n, work.drawer.title)
+            aria-label=t!(i18n, work.drawer.title)
             on:click=move |event| {
                 // Whoever follows a link is done here.
                 #[cfg(feature = "hydrate")]

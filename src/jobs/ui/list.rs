@@ -7,7 +7,7 @@ use crate::{
         client::{learn_progress, use_changes, use_progress},
         model::Topic,
     },
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     jobs::{
         api::{JobPage, JobQuery, list_jobs},
         model::{Job, JobState},
@@ -110,7 +110,7 @@ pub fn JobsPage() -> impl IntoView {
 #[component]
 fn Head() -> impl IntoView {
     let i18n = use_i18n();
-    view! { <PageHead title=Signal::derive(move || t_string!(i18n, work.title).to_owned()) line=ViewFn::from(move || t!(i18n, work.line)) /> }
+    view! { <PageHead title=say!(i18n, work.title) line=ViewFn::from(move || t!(i18n, work.line)) /> }
 }
 
 #[component]
@@ -135,32 +135,32 @@ fn FilterBar(filters: Filters) -> impl IntoView {
     view! {
         <div class="filters" role="search">
             <SearchBox
-                label=Signal::derive(move || t_string!(i18n, work.search).to_owned())
+                label=say!(i18n, work.search)
                 words=address.get("q")
                 on_search=Callback::new(move |words: String| set("q", &words))
             />
             <ChoiceChip
-                label=Signal::derive(move || t_string!(i18n, work.column.state).to_owned())
+                label=say!(i18n, work.column.state)
                 value=Signal::derive(move || query.with(|query| query.state.map(JobState::name).unwrap_or_default().to_owned()))
                 options=states
                 on_choose=Callback::new(move |state: String| set("state", &state))
             />
             <ChoiceChip
-                label=Signal::derive(move || t_string!(i18n, work.column.kind).to_owned())
+                label=say!(i18n, work.column.kind)
                 value=Signal::derive(move || query.with(|query| query.kind.clone().unwrap_or_default()))
                 options=families
                 on_choose=Callback::new(move |family: String| set("kind", &family))
             />
             {move || (!customers.with(BTreeMap::is_empty)).then(|| view! {
                 <ChoiceChip
-                    label=Signal::derive(move || t_string!(i18n, records.page.customer).to_owned())
+                    label=say!(i18n, records.page.customer)
                     value=Signal::derive(move || query.with(|query| query.customer.map(|id| id.to_string()).unwrap_or_default()))
                     options=Signal::derive(move || customers.get().into_iter().collect::<Vec<_>>())
                     on_choose=Callback::new(move |customer: String| set("customer", &customer))
                 />
             })}
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, work.mine).to_owned())
+                label=say!(i18n, work.mine)
                 icon=lu::LuUserRound
                 look=ButtonLook::Quiet
                 pressed=Signal::derive(move || query.with(|query| query.mine))
@@ -180,7 +180,7 @@ fn FilterBar(filters: Filters) -> impl IntoView {
                 <ColumnMenu id="job-columns" columns />
                 <Menu
                     id="job-export"
-                    label=Signal::derive(move || t_string!(i18n, common.list.export).to_owned())
+                    label=say!(i18n, common.list.export)
                     icon=lu::LuDownload
                     with_label=true
                 >
@@ -252,7 +252,7 @@ fn Listed(live: Live<JobPage>, filters: Filters) -> impl IntoView {
                     <table class="table jobs">
                         <thead>
                             <tr>
-                                {head("title", Signal::derive(move || t_string!(i18n, work.column.title).to_owned()))}
+                                {head("title", say!(i18n, work.column.title))}
                                 {heads}
                             </tr>
                         </thead>

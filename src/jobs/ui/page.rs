@@ -3,7 +3,7 @@
 use super::{JobBadge, Parts, ProgressLine, cancel_refusal, failure, is_run, log_of, took};
 use crate::{
     events::client::use_job_stream,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     jobs::{
         api::{cancel_job, get_job},
@@ -24,7 +24,7 @@ pub fn OneJobPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<Id<Job>>().ok())));
     let i18n = use_i18n();
-    let head = move || view! { <PageHead title=Signal::derive(move || t_string!(i18n, work.job).to_owned()) /> };
+    let head = move || view! { <PageHead title=say!(i18n, work.job) /> };
     move || match id.get() {
         Some(id) => view! {
             <LiveView
@@ -91,7 +91,7 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
             {is_a_run.then(|| view! {
                 <LinkButton
                     href=format!("/runs/{id}")
-                    label=Signal::derive(move || t_string!(i18n, run_page.to_run).to_owned())
+                    label=say!(i18n, run_page.to_run)
                     icon=lu::LuPlay
                     look=ButtonLook::Primary
                 />
@@ -110,7 +110,7 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
             })}
             <LinkButton
                 href=format!("/api/v1/jobs/{id}/output?download=true")
-                label=Signal::derive(move || t_string!(i18n, work.download).to_owned())
+                label=say!(i18n, work.download)
                 icon=lu::LuDownload
                 download=true
             />
@@ -124,7 +124,7 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
         </div>
         <div class="stack">
             {move || (!is_finished.get() || has_parts.get()).then(|| view! {
-                <Panel title=Signal::derive(move || t_string!(i18n, work.column.progress).to_owned())>
+                <Panel title=say!(i18n, work.column.progress)>
                     <div class="panel__body stack">
                         {move || (!is_finished.get()).then(|| view! { <ProgressLine progress label=title /> })}
                         {move || has_parts.get().then(|| view! { <Parts progress /> })}
@@ -136,14 +136,14 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
                     <h2 id="job-output">{t!(i18n, work.output)}</h2>
                     <span class="panel__end">
                         <ActionButton
-                            label=Signal::derive(move || t_string!(i18n, work.wrap).to_owned())
+                            label=say!(i18n, work.wrap)
                             icon=lu::LuWrapText
                             look=ButtonLook::Icon
                             pressed=wrap
                             on_press=Callback::new(move |()| wrap.update(|wrap| *wrap = !*wrap))
                         />
                         <ActionButton
-                            label=Signal::derive(move || t_string!(i18n, work.times).to_owned())
+                            label=say!(i18n, work.times)
                             icon=lu::LuClock
                             look=ButtonLook::Icon
                             pressed=times
@@ -153,7 +153,7 @@ fn Watched(id: Id<Job>, first: Job) -> impl IntoView {
                 </div>
                 <LogView buffer label=Signal::derive(move || t_string!(i18n, work.output_of, title = title.get())) wrap times empty />
             </section>
-            <Panel title=Signal::derive(move || t_string!(i18n, work.details).to_owned())>
+            <Panel title=say!(i18n, work.details)>
                 <div class="panel__body">
                     <dl class="facts">
                         <dt>{t!(i18n, work.column.kind)}</dt>

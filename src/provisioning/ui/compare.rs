@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     jobs::model::Job,
     provisioning::{
@@ -53,7 +53,7 @@ pub fn ComparePage() -> impl IntoView {
             Some((id("id")?, id("other")?))
         })
     });
-    let head = move || view! { <PageHead title=Signal::derive(move || t_string!(i18n, run_page.compare.between).to_owned()) /> };
+    let head = move || view! { <PageHead title=say!(i18n, run_page.compare.between) /> };
     move || match ids.get() {
         Some((id, other)) => view! {
             <LiveView
@@ -102,7 +102,7 @@ fn Shown(compared: Compared) -> impl IntoView {
         >
             {has_equal.then(|| view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, run_page.compare.with_times).to_owned())
+                    label=say!(i18n, run_page.compare.with_times)
                     icon=lu::LuTimer
                     pressed=shows_all
                     on_press=Callback::new(move |()| {
@@ -117,11 +117,11 @@ fn Shown(compared: Compared) -> impl IntoView {
             </Notice>
         })}
         <div class="compare-runs">
-            <Side run=before label=Signal::derive(move || t_string!(i18n, run_page.compare.to_before).to_owned()) />
-            <Side run=after label=Signal::derive(move || t_string!(i18n, run_page.compare.to_after).to_owned()) />
+            <Side run=before label=say!(i18n, run_page.compare.to_before) />
+            <Side run=after label=say!(i18n, run_page.compare.to_after) />
         </div>
         {move || if wanted.with(Vec::is_empty) {
-            view! { <Empty icon=Signal::stored(lu::LuEqual) text=Signal::derive(move || t_string!(i18n, run_page.compare.same).to_owned()) /> }.into_any()
+            view! { <Empty icon=Signal::stored(lu::LuEqual) text=say!(i18n, run_page.compare.same) /> }.into_any()
         } else {
             view! {
                 <div class="table-wrap">
@@ -196,8 +196,8 @@ fn Row(it: Difference) -> impl IntoView {
         <tr>
             <td class="table__name">{task}</td>
             <td class="soft">{host}</td>
-            {side(before, before_ms, Signal::derive(move || t_string!(i18n, run_page.column.before).to_owned()))}
-            {side(after, after_ms, Signal::derive(move || t_string!(i18n, run_page.column.after).to_owned()))}
+            {side(before, before_ms, say!(i18n, run_page.column.before))}
+            {side(after, after_ms, say!(i18n, run_page.column.after))}
             <td class="number soft">{time}</td>
         </tr>
     }

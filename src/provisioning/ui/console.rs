@@ -3,7 +3,7 @@
 use crate::{
     error::Result,
     events::client::LINES_KEPT,
-    i18n::{t_string, use_i18n},
+    i18n::{say, t_string, use_i18n},
     id::Id,
     jobs::{api::search_job, model::Job, ui::line_mark},
     ui::{LogBuffer, LogFound, LogMatch, LogSearch, LogTools, LogView, use_log_look},
@@ -31,7 +31,7 @@ pub(super) fn Console(
             <LogTools look download=format!("/api/v1/jobs/{id}/output?download=true") />
         </div>
         <LogSearch
-            label=Signal::derive(move || t_string!(i18n, run_page.console.search).to_owned())
+            label=say!(i18n, run_page.console.search)
             search=move |words| search(id, words)
             marked
         />

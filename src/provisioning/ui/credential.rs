@@ -7,12 +7,13 @@ use crate::{
     authentication::policy::Verb,
     error::{Error, Result},
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     provisioning::credentials_api::{Tested, Used, credential_uses, test_credential},
     storage::{
-        Credential, CredentialKind, NEW_KEY, entry,
+        Credential, CredentialKind, NEW_KEY,
         item::{RawRecord, ui::RecordPicker},
+        kind,
     },
     ui::{
         ActionButton, ButtonLook, CopyButton, Dialog, LiveView, Notice, Panel, Pick, TextAreaField, TextField, Tone,
@@ -47,7 +48,7 @@ fn PublicKey(public_key: Memo<String>, fingerprint: Memo<String>) -> impl IntoVi
     let i18n = use_i18n();
     view! {
         <Panel
-            title=Signal::derive(move || t_string!(i18n, secrets.public_key).to_owned())
+            title=say!(i18n, secrets.public_key)
             end=ViewFn::from(move || view! { <CopyButton text=public_key /> })
         >
             <div class="panel__body credential__key">
@@ -56,7 +57,7 @@ fn PublicKey(public_key: Memo<String>, fingerprint: Memo<String>) -> impl IntoVi
                     class="record__code credential__line"
                     tabindex="0"
                     role="region"
-                    aria-label=move || t_string!(i18n, secrets.public_key)
+                    aria-label=t!(i18n, secrets.public_key)
                 >
                     <code>{public_key}</code>
                 </pre>
@@ -71,7 +72,7 @@ fn Uses(id: Id<Credential>) -> impl IntoView {
     let i18n = use_i18n();
     let changes = use_changes(vec![Topic::Records("schedule".to_owned())]);
     view! {
-        <Panel title=Signal::derive(move || t_string!(i18n, secrets.used_by).to_owned())>
+        <Panel title=say!(i18n, secrets.used_by)>
             <div class="panel__body">
                 <LiveView
                     fetch=move || credential_uses(id)
@@ -89,7 +90,7 @@ fn Uses(id: Id<Credential>) -> impl IntoView {
 
 fn used(used: Used) -> AnyView {
     let i18n = use_i18n();
-    let Some(kind) = entry(&used.kind).map(|entry| entry.kind) else {
+    let Some(kind) = kind(&used.kind) else {
         return view! { <li>{used.name}</li> }.into_any();
     };
     let address = format!("/{}/{}", kind.plural, used.id);
@@ -169,12 +170,12 @@ fn TestButton(
                     view! {
                         <RecordPicker
                             name="test-machine".to_owned()
-                            label=Signal::derive(move || t_string!(i18n, secrets.test.machine).to_owned())
+                            label=say!(i18n, secrets.test.machine)
                             kind="machine"
                             chosen=machine
                             whose
                             required=true
-                            hint=Signal::derive(move || t_string!(i18n, secrets.test.machine_hint).to_owned())
+                            hint=say!(i18n, secrets.test.machine_hint)
                             problem=problem
                         />
                     }
@@ -241,7 +242,7 @@ fn SecretInput(input: beside::Input) -> impl IntoView {
         (false, _) => view! {
             <TextField
                 name=name.get_value()
-                label=Signal::derive(move || t_string!(i18n, secrets.password).to_owned())
+                label=say!(i18n, secrets.password)
                 value
                 kind="password"
                 autocomplete="new-password"
@@ -255,7 +256,7 @@ fn SecretInput(input: beside::Input) -> impl IntoView {
             <div class="credential__input">
                 <TextAreaField
                     name=name.get_value()
-                    label=Signal::derive(move || t_string!(i18n, secrets.private_key).to_owned())
+                    label=say!(i18n, secrets.private_key)
                     value
                     code=true
                     rows=8
@@ -265,7 +266,7 @@ fn SecretInput(input: beside::Input) -> impl IntoView {
                     placeholder="-----BEGIN OPENSSH PRIVATE KEY-----"
                 />
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, secrets.make).to_owned())
+                    label=say!(i18n, secrets.make)
                     icon=lu::LuSparkles
                     on_press=Callback::new(move |()| value.set(NEW_KEY.to_owned()))
                 />
@@ -276,7 +277,7 @@ fn SecretInput(input: beside::Input) -> impl IntoView {
             <div class="credential__input">
                 <Notice tone=Tone::Idle>{t!(i18n, secrets.making)}</Notice>
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, secrets.paste).to_owned())
+                    label=say!(i18n, secrets.paste)
                     icon=lu::LuClipboardPaste
                     on_press=Callback::new(move |()| value.set(String::new()))
                 />

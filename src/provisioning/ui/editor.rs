@@ -5,7 +5,7 @@ use crate::{
     app::{beside, refusal},
     authentication::policy::Verb,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     provisioning::{
         books::{Checked, Mark, Severity},
@@ -150,7 +150,7 @@ pub fn MarkList(
         {move || {
             let marks = marks.get();
             (!marks.is_empty()).then(|| view! {
-                <ul class="marks" aria-label=move || t_string!(i18n, playbooks.marks.title)>
+                <ul class="marks" aria-label=t!(i18n, playbooks.marks.title)>
                     {marks.into_iter().map(line).collect_view()}
                 </ul>
             })
@@ -234,7 +234,7 @@ fn ContentControl(input: beside::Input) -> impl IntoView {
             <CodeEditor name label value written=Written::Playbook required hint problem marks go />
             <div class="playbook-content__check">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, playbooks.marks.check).to_owned())
+                    label=say!(i18n, playbooks.marks.check)
                     icon=lu::LuCheckCheck
                     refused
                     busy=check.pending()
@@ -284,10 +284,10 @@ fn Verdict(id: Id<Playbook>) -> impl IntoView {
     });
     view! {
         <Panel
-            title=Signal::derive(move || t_string!(i18n, playbooks.marks.title).to_owned())
+            title=say!(i18n, playbooks.marks.title)
             end=ViewFn::from(move || view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, playbooks.marks.check).to_owned())
+                    label=say!(i18n, playbooks.marks.check)
                     icon=lu::LuCheckCheck
                     busy=check.pending()
                     on_press=Callback::new(move |()| drop(check.dispatch(true)))

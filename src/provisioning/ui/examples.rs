@@ -1,7 +1,7 @@
 //! Playbooks to start from: on the empty list, and on the form of a new one.
 
 use crate::{
-    i18n::{t, t_string, use_i18n},
+    i18n::{t, use_i18n},
     provisioning::{books::Example, books_api::playbook_examples},
     ui::{Icon, use_address},
 };
@@ -18,7 +18,7 @@ fn Links() -> impl IntoView {
     let i18n = use_i18n();
     let examples = use_examples();
     view! {
-        <section class="examples" aria-label=move || t_string!(i18n, playbooks.examples.title)>
+        <section class="examples" aria-label=t!(i18n, playbooks.examples.title)>
             <h2>{t!(i18n, playbooks.examples.title)}</h2>
             <ul>
                 {move || examples
@@ -95,7 +95,7 @@ pub fn StartFrom(
         }
     });
     view! {
-        <div class="row start-from" role="group" aria-label=move || t_string!(i18n, playbooks.examples.start)>
+        <div class="row start-from" role="group" aria-label=t!(i18n, playbooks.examples.start)>
             <span class="soft">{t!(i18n, playbooks.examples.start)}</span>
             {move || examples
                 .get()

@@ -10,7 +10,7 @@ use crate::{
     authentication::policy::Verb,
     error::Error,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     provisioning::{
         books::{FileText, ProjectFile, Unpacked},
@@ -54,13 +54,13 @@ fn Found(id: Id<Playbook>, files: Live<Vec<ProjectFile>>) -> impl IntoView {
     view! {
         <div class="row project__actions">
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, playbooks.tree.new_file).to_owned())
+                label=say!(i18n, playbooks.tree.new_file)
                 icon=lu::LuFilePlus
                 refused=may_update
                 on_press=Callback::new(move |()| adding.set(true))
             />
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, playbooks.tree.upload).to_owned())
+                label=say!(i18n, playbooks.tree.upload)
                 icon=lu::LuUpload
                 refused=may_update
                 on_press=Callback::new(move |()| uploading.set(true))
@@ -71,10 +71,10 @@ fn Found(id: Id<Playbook>, files: Live<Vec<ProjectFile>>) -> impl IntoView {
             </a>
         </div>
         <div class="project">
-            <Panel title=Signal::derive(move || t_string!(i18n, playbooks.tree.title).to_owned())>
+            <Panel title=say!(i18n, playbooks.tree.title)>
                 {move || if all.with(Vec::is_empty) {
                     view! {
-                        <Empty icon=lu::LuFolderTree text=Signal::derive(move || t_string!(i18n, playbooks.tree.empty).to_owned()) />
+                        <Empty icon=lu::LuFolderTree text=say!(i18n, playbooks.tree.empty) />
                     }
                     .into_any()
                 } else {
@@ -246,7 +246,7 @@ fn FileForm(id: Id<Playbook>, file: FileText, may_update: Signal<Option<String>>
                     view! {
                         <CodeEditor
                             name="project-file"
-                            label=Signal::derive(move || t_string!(i18n, playbooks.tree.content).to_owned())
+                            label=say!(i18n, playbooks.tree.content)
                             value
                             written
                             required=true
@@ -257,7 +257,7 @@ fn FileForm(id: Id<Playbook>, file: FileText, may_update: Signal<Option<String>>
                 }}
                 <div class="form__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.save).to_owned())
+                        label=say!(i18n, common.save)
                         icon=lu::LuCheck
                         look=ButtonLook::Primary
                         refused=unchanged
@@ -302,7 +302,7 @@ fn NewFile(id: Id<Playbook>, adding: RwSignal<bool>, all: RwSignal<Vec<ProjectFi
         }
     };
     view! {
-        <Dialog open=adding title=Signal::derive(move || t_string!(i18n, playbooks.tree.new_file).to_owned())>
+        <Dialog open=adding title=say!(i18n, playbooks.tree.new_file)>
             <form
                 on:submit=move |event| {
                     event.prevent_default();
@@ -312,7 +312,7 @@ fn NewFile(id: Id<Playbook>, adding: RwSignal<bool>, all: RwSignal<Vec<ProjectFi
                 <div class="dialog__body">
                     <TextField
                         name="new-file"
-                        label=Signal::derive(move || t_string!(i18n, playbooks.tree.path).to_owned())
+                        label=say!(i18n, playbooks.tree.path)
                         value=path
                         required=true
                         hint=Signal::derive(move || Some(t_string!(i18n, playbooks.tree.path_hint).to_owned()))
@@ -322,11 +322,11 @@ fn NewFile(id: Id<Playbook>, adding: RwSignal<bool>, all: RwSignal<Vec<ProjectFi
                 </div>
                 <div class="dialog__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                        label=say!(i18n, common.cancel)
                         on_press=Callback::new(move |()| adding.set(false))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, playbooks.tree.make).to_owned())
+                        label=say!(i18n, playbooks.tree.make)
                         look=ButtonLook::Primary
                         kind="submit"
                         busy=make.pending()
@@ -363,7 +363,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
         match answer {
             Ok(text) => {
                 problem.try_set(None);
-                match serde_json::from_str::<Unpacked>(&text) {
+                match crate::json::read::<Unpacked>(&text) {
                     // What came of an archive is more than one glance, so it stands where it was asked for.
                     Ok(unpacked) if is_open => drop(outcome.try_set(Some(unpacked))),
                     Ok(Unpacked { files, left_out, .. }) => {
@@ -405,7 +405,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
         browser::send(input, id, &folder.get_untracked(), replace.get_untracked(), done);
     };
     view! {
-        <Dialog open=uploading title=Signal::derive(move || t_string!(i18n, playbooks.tree.upload).to_owned())>
+        <Dialog open=uploading title=say!(i18n, playbooks.tree.upload)>
             <form
                 on:submit=move |event| {
                     event.prevent_default();
@@ -434,7 +434,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
                         view! {
                             <CheckField
                                 name="upload-replace"
-                                label=Signal::derive(move || t_string!(i18n, playbooks.tree.replace).to_owned())
+                                label=say!(i18n, playbooks.tree.replace)
                                 value=replace
                                 hint=Signal::derive(move || Some(t_string!(i18n, playbooks.tree.replace_hint).to_owned()))
                             />
@@ -444,7 +444,7 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
                         view! {
                             <TextField
                                 name="upload-folder"
-                                label=Signal::derive(move || t_string!(i18n, playbooks.tree.folder).to_owned())
+                                label=say!(i18n, playbooks.tree.folder)
                                 value=folder
                                 placeholder="files"
                             />
@@ -455,11 +455,11 @@ fn Upload(id: Id<Playbook>, uploading: RwSignal<bool>) -> impl IntoView {
                 </div>
                 <div class="dialog__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.close).to_owned())
+                        label=say!(i18n, common.close)
                         on_press=Callback::new(move |()| uploading.set(false))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, playbooks.tree.upload).to_owned())
+                        label=say!(i18n, playbooks.tree.upload)
                         icon=lu::LuUpload
                         look=ButtonLook::Primary
                         kind="submit"
@@ -540,10 +540,10 @@ fn RemoveQuestion(
     view! {
         <ConfirmDialog
             open
-            title=Signal::derive(move || t_string!(i18n, playbooks.tree.remove_question).to_owned())
-            text=Signal::derive(move || t_string!(i18n, playbooks.tree.remove_text).to_owned())
+            title=say!(i18n, playbooks.tree.remove_question)
+            text=say!(i18n, playbooks.tree.remove_text)
             names
-            action=Signal::derive(move || t_string!(i18n, common.remove).to_owned())
+            action=say!(i18n, common.remove)
             busy=remove.pending()
             on_confirm=Callback::new(move |()| {
                 if let Some(path) = removing.get_untracked() {

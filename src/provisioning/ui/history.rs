@@ -9,13 +9,13 @@ use crate::{
     authentication::policy::Verb,
     error::{Error, Result},
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     provisioning::{
         api::list_runs,
         model::{HostRecap, Run, RunPage, RunQuery, RunState},
     },
     storage::{
-        entry,
+        self,
         item::{calls::get_record, ui::RecordPicker},
     },
     time::Timestamp,
@@ -74,7 +74,7 @@ fn label_of(key: &str, locale: Locale) -> &'static str {
 /// # Errors
 /// [`Error::NotFound`] when it is not in reach.
 pub(super) async fn name_of(kind: &'static str, id: String) -> Result<String> {
-    let title = entry(kind).map(|entry| entry.kind.title).ok_or_else(|| Error::not_found(kind))?;
+    let title = storage::kind(kind).map(|kind| kind.title).ok_or_else(|| Error::not_found(kind))?;
     let shown = get_record(kind.to_owned(), id).await?;
     Ok(shown.record.item.get(title).and_then(Value::as_str).unwrap_or_default().to_owned())
 }
@@ -141,12 +141,12 @@ pub fn RunsPage() -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <PageHead
-            title=Signal::derive(move || t_string!(i18n, run_page.runs).to_owned())
+            title=say!(i18n, run_page.runs)
             line=ViewFn::from(move || t!(i18n, run_page.line))
         >
             <LinkButton
                 href="/runs/new"
-                label=Signal::derive(move || t_string!(i18n, run_page.new).to_owned())
+                label=say!(i18n, run_page.new)
                 icon=lu::LuPlay
                 look=ButtonLook::Primary
                 refused=refusal(Verb::Operate, "run")
@@ -209,7 +209,7 @@ fn FilterBar(filters: Filters) -> impl IntoView {
                 .collect_view()}
             <Menu
                 id="run-filters"
-                label=Signal::derive(move || t_string!(i18n, common.list.filter).to_owned())
+                label=say!(i18n, common.list.filter)
                 icon=lu::LuPlus
                 as_chip=true
                 stays=true
@@ -224,7 +224,7 @@ fn FilterBar(filters: Filters) -> impl IntoView {
             </Menu>
             {me.filter(|_| !filters.is_fixed("person")).map(|me| view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, run_page.list.mine).to_owned())
+                    label=say!(i18n, run_page.list.mine)
                     icon=lu::LuUserRound
                     look=ButtonLook::Quiet
                     pressed=is_mine
@@ -236,7 +236,7 @@ fn FilterBar(filters: Filters) -> impl IntoView {
             })}
             {move || is_filtered.get().then(|| view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.list.clear_filters).to_owned())
+                    label=say!(i18n, common.list.clear_filters)
                     icon=lu::LuX
                     look=ButtonLook::Quiet
                     on_press=Callback::new(move |()| {
@@ -329,17 +329,17 @@ fn Listed(live: Live<RunPage>, filters: Filters) -> impl IntoView {
         <Outdated live />
         {move || match (is_empty.get(), is_all.get()) {
             (true, true) => view! {
-                <Empty icon=Signal::stored(lu::LuPlay) text=Signal::derive(move || t_string!(i18n, run_page.list.empty).to_owned())>
+                <Empty icon=Signal::stored(lu::LuPlay) text=say!(i18n, run_page.list.empty)>
                     <LinkButton
                         href=playbook.map_or_else(|| "/runs/new".to_owned(), |id| format!("/playbooks/{id}/run"))
-                        label=Signal::derive(move || t_string!(i18n, run_page.list.start).to_owned())
+                        label=say!(i18n, run_page.list.start)
                         icon=lu::LuPlay
                         refused=refusal(Verb::Operate, "run")
                     />
                 </Empty>
             }.into_any(),
             (true, false) => view! {
-                <Empty icon=Signal::stored(lu::LuPlay) text=Signal::derive(move || t_string!(i18n, common.list.nothing_found).to_owned()) />
+                <Empty icon=Signal::stored(lu::LuPlay) text=say!(i18n, common.list.nothing_found) />
             }.into_any(),
             (false, _) => view! {
                 <div class="table-wrap">
@@ -372,11 +372,11 @@ fn Listed(live: Live<RunPage>, filters: Filters) -> impl IntoView {
                 </div>
             }.into_any(),
         }}
-        <nav class="pages" aria-label=move || t_string!(i18n, run_page.list.pages)>
+        <nav class="pages" aria-label=t!(i18n, run_page.list.pages)>
             {move || query.with(|query| query.before.is_some()).then(|| view! {
                 <LinkButton
                     href=Signal::derive(move || address.with(&[("before", "")]))
-                    label=Signal::derive(move || t_string!(i18n, run_page.list.newest).to_owned())
+                    label=say!(i18n, run_page.list.newest)
                     icon=lu::LuChevronsLeft
                     look=ButtonLook::Quiet
                 />
@@ -384,7 +384,7 @@ fn Listed(live: Live<RunPage>, filters: Filters) -> impl IntoView {
             {move || page.with(|page| page.next).map(|next| view! {
                 <LinkButton
                     href=Signal::derive(move || address.with(&[("before", &next.to_string())]))
-                    label=Signal::derive(move || t_string!(i18n, run_page.list.older).to_owned())
+                    label=say!(i18n, run_page.list.older)
                     icon=lu::LuChevronRight
                     look=ButtonLook::Quiet
                 />

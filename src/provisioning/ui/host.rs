@@ -5,7 +5,7 @@ use super::{id_of, keys::KeysPanel, text_of};
 use crate::{
     app::beside::Tab,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     provisioning::{
         machines::{InventoryView, KeyOwner},
@@ -67,7 +67,7 @@ fn Inventory(view: InventoryView) -> impl IntoView {
                 <div class="panel__body stack">
                     <p class="soft">{t!(i18n, machines.inventory.hint)}</p>
                     {if nothing {
-                        let text = Signal::derive(move || t_string!(i18n, machines.inventory.nothing).to_owned());
+                        let text = say!(i18n, machines.inventory.nothing);
                         view! { <Empty icon=lu::LuServer text /> }.into_any()
                     } else {
                         let groups = view.roots.iter().map(|name| group(&view, name, 0)).collect_view();

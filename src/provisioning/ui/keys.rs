@@ -4,7 +4,7 @@ use crate::{
     app::refusal,
     authentication::policy::Verb,
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     provisioning::{
         machines::{HostKey, HostKeys, KeyOwner, KeyState},
         machines_api::{decide_host_key, list_host_keys, scan_host_keys},
@@ -39,7 +39,7 @@ pub fn KeysPanel(
     let changes = use_changes(vec![Topic::Records(owner.kind().to_owned())]);
     let asked = RwSignal::new(None::<Decision>);
     view! {
-        <Panel title=Signal::derive(move || t_string!(i18n, machines.keys.title).to_owned())>
+        <Panel title=say!(i18n, machines.keys.title)>
             <div class="panel__body stack">
                 <p class="soft">
                     {move || match owner {
@@ -190,7 +190,7 @@ fn KeyButtons(key: HostKey, approve: Callback<()>, reject: Callback<()>) -> impl
         <div class="row">
             {(!is_trusted).then(|| view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, machines.keys.approve).to_owned())
+                    label=say!(i18n, machines.keys.approve)
                     icon=lu::LuShieldCheck
                     look=if key.state.is_open() { ButtonLook::Primary } else { ButtonLook::Plain }
                     refused=refusal(Verb::Operate, kind)
@@ -345,7 +345,7 @@ pub fn KeyQuestion(
             </div>
             <div class="dialog__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                    label=say!(i18n, common.cancel)
                     on_press=Callback::new(move |()| open.set(false))
                 />
                 {move || {

@@ -13,15 +13,16 @@ use crate::{
         client::{hear_check, use_changes},
         model::Topic,
     },
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     id::Id,
     provisioning::{
         machines::{CheckReport, CheckStep, FactDifference, KeyOwner, MachineFacts, StepResult, StepState},
         machines_api::{adopt_facts, check_connection, get_facts, wake_machine},
     },
     storage::{
-        Machine, entry,
+        Machine,
         item::{RawRecord, ui::RecordPicker},
+        kind,
     },
     text,
     ui::{
@@ -74,7 +75,7 @@ fn WakeButton(id: Id<Machine>, mac: Memo<String>) -> impl IntoView {
     });
     view! {
         <ActionButton
-            label=Signal::derive(move || t_string!(i18n, machines.wake.button).to_owned())
+            label=say!(i18n, machines.wake.button)
             icon=lu::LuAlarmClock
             refused
             busy
@@ -131,18 +132,18 @@ fn SshTab(id: Id<Machine>, name: Memo<String>, whose: Signal<Option<Option<Strin
     let keys = Signal::derive(move || report.with(|it| it.as_ref().map(|it| it.keys.clone()).unwrap_or_default()));
     view! {
         <div class="stack">
-            <Panel title=Signal::derive(move || t_string!(i18n, machines.check.title).to_owned())>
+            <Panel title=say!(i18n, machines.check.title)>
                 <div class="panel__body stack">
                     <p class="soft">{t!(i18n, machines.check.hint)}</p>
                     <div class="check-form">
                         <RecordPicker
                             name="check-credentials".to_owned()
-                            label=Signal::derive(move || t_string!(i18n, machines.check.credentials).to_owned())
+                            label=say!(i18n, machines.check.credentials)
                             kind="credential"
                             chosen
                             whose
                             many=true
-                            hint=Signal::derive(move || t_string!(i18n, machines.check.credentials_hint).to_owned())
+                            hint=say!(i18n, machines.check.credentials_hint)
                             problem
                         />
                         <ActionButton
@@ -254,7 +255,7 @@ fn with_open(ended: &[StepResult]) -> Vec<Stage> {
 fn Steps(steps: Signal<Vec<Stage>>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
-        <ol class="check-steps" aria-label=move || t_string!(i18n, machines.check.title)>
+        <ol class="check-steps" aria-label=t!(i18n, machines.check.title)>
             {CheckStep::ALL
                 .into_iter()
                 .map(|step| {
@@ -320,10 +321,10 @@ fn FactsTab(id: Id<Machine>, revision: Memo<i64>) -> impl IntoView {
                 move || match known.get() {
                     Some(facts) => view! { <Facts id revision facts /> }.into_any(),
                     None => view! {
-                        <Empty icon=lu::LuScanEye text=Signal::derive(move || t_string!(i18n, machines.facts.none).to_owned())>
+                        <Empty icon=lu::LuScanEye text=say!(i18n, machines.facts.none)>
                             <LinkButton
                                 href="/playbooks"
-                                label=Signal::derive(move || t_string!(i18n, machines.facts.playbooks).to_owned())
+                                label=say!(i18n, machines.facts.playbooks)
                             />
                         </Empty>
                     }
@@ -381,7 +382,7 @@ fn Facts(id: Id<Machine>, revision: Memo<i64>, facts: MachineFacts) -> impl Into
     };
     view! {
         <div class="record">
-            <Panel title=Signal::derive(move || t_string!(i18n, machines.facts.title).to_owned())>
+            <Panel title=say!(i18n, machines.facts.title)>
                 <dl class="facts panel__body">
                     <dt>{t!(i18n, machines.facts.gathered)}</dt>
                     <dd>
@@ -475,7 +476,7 @@ fn Differences(id: Id<Machine>, revision: Memo<i64>, differences: Vec<FactDiffer
         })
         .collect_view();
     view! {
-        <Panel title=Signal::derive(move || t_string!(i18n, machines.facts.differences).to_owned())>
+        <Panel title=say!(i18n, machines.facts.differences)>
             {if all.is_empty() {
                 view! { <p class="panel__body soft">{t!(i18n, machines.facts.same)}</p> }.into_any()
             } else {
@@ -484,7 +485,7 @@ fn Differences(id: Id<Machine>, revision: Memo<i64>, differences: Vec<FactDiffer
                         <dl class="facts">{rows}</dl>
                         <div class="row">
                             <ActionButton
-                                label=Signal::derive(move || t_string!(i18n, machines.facts.adopt_all).to_owned())
+                                label=say!(i18n, machines.facts.adopt_all)
                                 icon=lu::LuCheckCheck
                                 look=ButtonLook::Primary
                                 refused
@@ -501,6 +502,6 @@ fn Differences(id: Id<Machine>, revision: Memo<i64>, differences: Vec<FactDiffer
 }
 
 fn label_of(field: &str, locale: Locale) -> String {
-    let known = entry("machine").and_then(|entry| entry.kind.field(field));
+    let known = kind("machine").and_then(|kind| kind.field(field));
     known.map_or_else(|| field.to_owned(), |field| (field.label)(locale).to_owned())
 }

@@ -7,7 +7,7 @@ use crate::{
         refusal,
     },
     authentication::policy::Verb,
-    i18n::{t_string, td_string, use_i18n},
+    i18n::{say, td_string, use_i18n},
     id::Id,
     provisioning::model::{LastRun, RunQuery},
     storage::{Playbook, item::RawRecord},
@@ -72,7 +72,7 @@ pub fn run_playbook(record: Signal<RawRecord>) -> AnyView {
     view! {
         <LinkButton
             href=format!("/playbooks/{id}/run")
-            label=Signal::derive(move || t_string!(i18n, run_page.run_it).to_owned())
+            label=say!(i18n, run_page.run_it)
             icon=lu::LuPlay
             look=ButtonLook::Primary
             refused=refusal(Verb::Operate, "run")

@@ -13,7 +13,7 @@ use crate::{
     authentication::policy::Verb,
     error::Error,
     events::client::use_job_stream,
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     id::Id,
     jobs::{
         api::cancel_job,
@@ -76,7 +76,7 @@ pub fn RunPage() -> impl IntoView {
     let i18n = use_i18n();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<Id<Job>>().ok())));
-    let head = move || view! { <PageHead title=Signal::derive(move || t_string!(i18n, run_page.one).to_owned()) /> };
+    let head = move || view! { <PageHead title=say!(i18n, run_page.one) /> };
     move || match id.get() {
         Some(id) => view! {
             <LiveView
@@ -135,7 +135,7 @@ fn Shown(first: RunView) -> impl IntoView {
         </PageHead>
         <Notices page />
         <Recap page />
-        <nav class="tabs" aria-label=move || t_string!(i18n, run_page.tab.label)>
+        <nav class="tabs" aria-label=t!(i18n, run_page.tab.label)>
             {Part::ALL.map(|it| view! {
                 <a
                     href=move || address.with(&[("tab", it.name())])
@@ -182,7 +182,7 @@ fn StateLine(page: Page, now: Signal<Option<Timestamp>>) -> impl IntoView {
                 <Badge
                     tone=Signal::stored(Tone::Busy)
                     icon=Signal::stored(lu::LuFlaskConical)
-                    label=Signal::derive(move || t_string!(i18n, run_page.head.check).to_owned())
+                    label=say!(i18n, run_page.head.check)
                 />
             })}
             <span>
@@ -257,14 +257,14 @@ fn Actions(page: Page, before: Option<Id<Job>>, cancelling: Signal<bool>) -> imp
         {move || if is_over.get() {
             view! {
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, run_page.act.failed_only).to_owned())
+                    label=say!(i18n, run_page.act.failed_only)
                     icon=lu::LuServerCrash
                     refused=failed_refused
                     busy
                     on_press=Callback::new(move |()| again(true))
                 />
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, run_page.act.again).to_owned())
+                    label=say!(i18n, run_page.act.again)
                     icon=lu::LuRotateCw
                     look=ButtonLook::Primary
                     refused=again_refused
@@ -286,38 +286,38 @@ fn Actions(page: Page, before: Option<Id<Job>>, cancelling: Signal<bool>) -> imp
                 />
             }.into_any()
         }}
-        <Menu id="run-more" label=Signal::derive(move || t_string!(i18n, run_page.act.more).to_owned()) icon=lu::LuEllipsis>
+        <Menu id="run-more" label=say!(i18n, run_page.act.more) icon=lu::LuEllipsis>
             <MenuLink
-                label=Signal::derive(move || t_string!(i18n, run_page.act.options).to_owned())
+                label=say!(i18n, run_page.act.options)
                 icon=lu::LuSlidersHorizontal
                 href=format!("/runs/new?from={id}")
                 refused=operate
             />
             {before.map(|before| view! {
                 <MenuLink
-                    label=Signal::derive(move || t_string!(i18n, run_page.act.compare).to_owned())
+                    label=say!(i18n, run_page.act.compare)
                     icon=lu::LuGitCompareArrows
                     href=format!("/runs/{id}/compare/{before}")
                 />
             })}
             <MenuLink
-                label=Signal::derive(move || t_string!(i18n, run_page.act.schedule).to_owned())
+                label=say!(i18n, run_page.act.schedule)
                 icon=lu::LuCalendarPlus
                 href=format!("/schedules/new?from_run={id}")
                 refused=may_schedule
             />
             <MenuLink
-                label=Signal::derive(move || t_string!(i18n, run_page.act.playbook).to_owned())
+                label=say!(i18n, run_page.act.playbook)
                 icon=lu::LuBookOpen
                 href=format!("/playbooks/{playbook}")
             />
         </Menu>
         <ConfirmDialog
             open=asking
-            title=Signal::derive(move || t_string!(i18n, run_page.act.cancel_title).to_owned())
-            text=Signal::derive(move || t_string!(i18n, run_page.act.cancel_text).to_owned())
+            title=say!(i18n, run_page.act.cancel_title)
+            text=say!(i18n, run_page.act.cancel_text)
             names=name
-            action=Signal::derive(move || t_string!(i18n, run_page.act.cancel).to_owned())
+            action=say!(i18n, run_page.act.cancel)
             busy=is_cancelling
             on_confirm=cancel
         />
@@ -434,7 +434,7 @@ fn TasksPart(page: Page, now: Signal<Option<Timestamp>>, chosen: RwSignal<Option
                     <div class="panel__end">
                         <LinkButton
                             href=Signal::derive(move || address.with(&[("tab", "console")]))
-                            label=Signal::derive(move || t_string!(i18n, run_page.console.full).to_owned())
+                            label=say!(i18n, run_page.console.full)
                             icon=lu::LuMaximize2
                             look=ButtonLook::Quiet
                         />
@@ -518,7 +518,7 @@ fn HostsPart(page: Page) -> impl IntoView {
     let is_empty = Memo::new(move |_| recap.with(Vec::is_empty));
     move || {
         if is_empty.get() {
-            let text = Signal::derive(move || t_string!(i18n, run_page.hosts.empty).to_owned());
+            let text = say!(i18n, run_page.hosts.empty);
             return view! { <Empty icon=Signal::stored(lu::LuServer) text /> }.into_any();
         }
         view! {
@@ -571,7 +571,7 @@ fn HostRow(recap: Memo<Vec<HostRecap>>, host: String) -> impl IntoView {
             <td class="table__name">
                 <a
                     href=move || address.with(&[("tab", ""), ("show", ""), ("host", &name.get_value())])
-                    title=move || t_string!(i18n, run_page.hosts.only)
+                    title=t!(i18n, run_page.hosts.only)
                 >
                     {name.get_value()}
                 </a>
@@ -609,12 +609,12 @@ fn DetailsPart(page: Page) -> impl IntoView {
     view! {
         <div class="stack">
             <Panel
-                title=Signal::derive(move || t_string!(i18n, run_page.detail.command).to_owned())
+                title=say!(i18n, run_page.detail.command)
                 end=ViewFn::from(move || view! { <CopyButton text=Signal::derive(move || run.with(|run| run.command.clone())) /> })
             >
                 <pre class="console console--wrap" tabindex="0"><code class="console__line">{move || run.with(|run| run.command.clone())}</code></pre>
             </Panel>
-            <Panel title=Signal::derive(move || t_string!(i18n, run_page.tab.details).to_owned())>
+            <Panel title=say!(i18n, run_page.tab.details)>
                 <div class="panel__body">
                     <dl class="facts">
                         <dt>{t!(i18n, run_page.detail.playbook)}</dt>

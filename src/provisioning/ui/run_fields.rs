@@ -3,7 +3,7 @@
 use super::draft::{Draft, Row};
 use crate::{
     error::{Problem, Result},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     provisioning::{
         books_api::{playbook_questions, playbook_tags},
@@ -104,14 +104,6 @@ impl Shared {
         })
     }
 }
-
-/// Words in the person's language that follow it.
-macro_rules! say {
-    ($i18n:ident, $($key:tt)+) => {
-        Signal::derive(move || t_string!($i18n, $($key)+).to_owned())
-    };
-}
-pub(super) use say;
 
 /// Which of the hosts.
 #[component]
@@ -286,7 +278,7 @@ fn VariableRow(shared: Shared, row: Row) -> impl IntoView {
                     class="input mono"
                     autocomplete="off"
                     spellcheck="false"
-                    placeholder=move || t_string!(i18n, run_page.form.name)
+                    placeholder=t!(i18n, run_page.form.name)
                     aria-label=move || t_string!(i18n, run_page.form.variable_name, number = place.get().to_string())
                     aria-invalid=move || problem.get().is_some().then_some("true")
                     aria-describedby=move || problem.get().is_some().then(|| described.clone())
@@ -298,7 +290,7 @@ fn VariableRow(shared: Shared, row: Row) -> impl IntoView {
                     class="input mono"
                     autocomplete="off"
                     spellcheck="false"
-                    placeholder=move || t_string!(i18n, run_page.form.value)
+                    placeholder=t!(i18n, run_page.form.value)
                     aria-label=move || t_string!(i18n, run_page.form.variable_value, number = place.get().to_string())
                     prop:value=move || value.get()
                     value=value.get_untracked()

@@ -5,14 +5,14 @@ use super::{
     history::name_of,
     run_fields::{
         AnswerFields, Asked, LimitField, OptionFields, Shared, TagFields, VariableFields, asked, follow_playbook,
-        has_options, say,
+        has_options,
     },
 };
 use crate::{
     app::refusal,
     authentication::policy::Verb,
     error::{Error, Problem, Result},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     jobs::model::Job,
     provisioning::{
@@ -133,7 +133,7 @@ fn Prepared(playbook: Option<Id<Playbook>>) -> impl IntoView {
     });
     let is_fixed = playbook.is_some();
     let head = move || {
-        view! { <PageHead title=Signal::derive(move || t_string!(i18n, run_page.form.title_new).to_owned()) /> }
+        view! { <PageHead title=say!(i18n, run_page.form.title_new) /> }
     };
     view! {
         <LiveView
@@ -260,7 +260,7 @@ fn Form(
                 <Rest problems draft />
                 <div class="form__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, run_page.form.check).to_owned())
+                        label=say!(i18n, run_page.form.check)
                         icon=lu::LuFlaskConical
                         look=ButtonLook::Primary
                         kind="submit"
@@ -268,7 +268,7 @@ fn Form(
                         busy=Signal::derive(move || busy.get() == Some(true))
                     />
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, run_page.form.run).to_owned())
+                        label=say!(i18n, run_page.form.run)
                         icon=lu::LuPlay
                         refused
                         busy=Signal::derive(move || busy.get() == Some(false))
@@ -276,7 +276,7 @@ fn Form(
                     />
                     <LinkButton
                         href=back
-                        label=Signal::derive(move || t_string!(i18n, run_page.form.cancel).to_owned())
+                        label=say!(i18n, run_page.form.cancel)
                         look=ButtonLook::Quiet
                     />
                     <span class="soft run-form__hint">{t!(i18n, run_page.form.check_hint)}</span>
@@ -458,7 +458,7 @@ fn Beside(
     });
     let command = Signal::derive(move || told.with(|it| it.as_ref().map(|it| it.command.clone()).unwrap_or_default()));
     view! {
-        <aside class="create__beside" aria-label=move || t_string!(i18n, run_page.form.beside)>
+        <aside class="create__beside" aria-label=t!(i18n, run_page.form.beside)>
             <Panel
                 title=say!(i18n, run_page.form.reached)
                 end=ViewFn::from(move || told.with(|it| it.as_ref().map(|it| it.hosts.len())).map(|count| view! {
@@ -520,7 +520,7 @@ fn Beside(
                     view! { <p class="panel__body soft">{t!(i18n, run_page.form.command_none)}</p> }.into_any()
                 } else {
                     view! {
-                        <pre class="console console--wrap" tabindex="0" aria-label=move || t_string!(i18n, run_page.form.command)>
+                        <pre class="console console--wrap" tabindex="0" aria-label=t!(i18n, run_page.form.command)>
                             <code class="console__line">{move || command.get()}</code>
                         </pre>
                     }.into_any()

@@ -10,9 +10,10 @@ use crate::{
     authentication::policy::Verb,
     error::{Error, Result},
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     id::Id,
     jobs::model::Job,
+    json::resource,
     provisioning::{
         model::RunQuery,
         schedules_api::{SchedulePreview, preview_schedule, run_schedule, schedule_of_run},
@@ -146,7 +147,7 @@ fn CronInput(input: Input) -> impl IntoView {
     view! {
         <div class="cron" on:focusout=move |_| left.set(true)>
             <TextField name label value required hint problem=shown placeholder="0 3 * * *" />
-            <div class="cron__presets" role="group" aria-label=move || t_string!(i18n, schedules.page.presets)>
+            <div class="cron__presets" role="group" aria-label=t!(i18n, schedules.page.presets)>
                 {PRESETS
                     .into_iter()
                     .map(|(rule, word)| view! {
@@ -255,14 +256,14 @@ fn Plan(record: Memo<Option<Record<Schedule>>>) -> impl IntoView {
         })
     });
     // The sentence is in the language that the page is read in.
-    let told = Resource::new(move || (i18n.get_locale(), rule.get()), |(_, (cron, zone))| preview_schedule(cron, zone));
+    let told = resource(move || (i18n.get_locale(), rule.get()), |(_, (cron, zone))| preview_schedule(cron, zone));
     let is_paused = Memo::new(move |_| {
         let base = record.with(|record| record.as_ref().map(|record| record.base.clone()));
         base.is_some_and(|base| !base.enabled && base.deleted_at.is_none())
     });
     let last = Memo::new(move |_| record.with(|record| record.as_ref().map(|record| record.item.clone())));
     view! {
-        <Panel title=Signal::derive(move || t_string!(i18n, schedules.page.plan).to_owned())>
+        <Panel title=say!(i18n, schedules.page.plan)>
             <div class="panel__body plan">
                 <div>
                     {move || is_paused.get().then(|| view! {
@@ -376,7 +377,7 @@ fn RunNow(id: Id<Schedule>, name: Memo<String>) -> impl IntoView {
     });
     view! {
         <ActionButton
-            label=Signal::derive(move || t_string!(i18n, schedules.page.run_now).to_owned())
+            label=say!(i18n, schedules.page.run_now)
             icon=lu::LuPlay
             refused=refusal(Verb::Operate, "run")
             busy=run.pending()
@@ -390,11 +391,11 @@ fn RunNow(id: Id<Schedule>, name: Memo<String>) -> impl IntoView {
 pub fn NextSchedules() -> impl IntoView {
     let i18n = use_i18n();
     let changes = use_changes(vec![Topic::Records(Schedule::KIND.name.to_owned())]);
-    let found = Resource::new(move || changes.get(), |_| next_schedules());
+    let found = resource(move || changes.get(), |_| next_schedules());
     let panel = move |next: Vec<Record<Schedule>>| {
         view! {
             <Panel
-                title=Signal::derive(move || t_string!(i18n, schedules.page.next_runs).to_owned())
+                title=say!(i18n, schedules.page.next_runs)
                 end=ViewFn::from(move || view! { <a class="link" href="/schedules">{t!(i18n, schedules.page.all)}</a> })
             >
                 <ul class="home__list">

@@ -5,13 +5,13 @@ use super::{
     draft::Draft,
     run_fields::{
         AnswerFields, Asked, LimitField, OptionFields, Shared, TagFields, VariableFields, asked, follow_playbook,
-        has_options, say,
+        has_options,
     },
 };
 use crate::{
     app::beside::Input,
     error::Result,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, use_i18n},
     id::Id,
     provisioning::{
         model::{AnswerKind, Question, RunOptions},

@@ -3,7 +3,7 @@
 use super::as_fields::{AsFields, quoted};
 use crate::{
     app::beside,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     provisioning::{
         books_api::read_survey,
         model::{AnswerKind, Question},
@@ -99,7 +99,7 @@ fn SurveyControl(input: beside::Input) -> impl IntoView {
     view! {
         <AsFields
             input
-            to_fields=Signal::derive(move || t_string!(i18n, playbooks.questions.as_rows).to_owned())
+            to_fields=say!(i18n, playbooks.questions.as_rows)
             read=read_survey
             take=Callback::new(move |questions: Vec<Question>| {
                 rows.set(questions.iter().map(|question| Row::of(next.run(()), question)).collect());
@@ -122,7 +122,7 @@ fn Rows(rows: RwSignal<Vec<Row>>, next: Callback<(), u32>) -> impl IntoView {
         </ol>
         <div>
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, playbooks.questions.add).to_owned())
+                label=say!(i18n, playbooks.questions.add)
                 icon=lu::LuPlus
                 on_press=Callback::new(move |()| {
                     let row = Row::of(next.run(()), &Question::default());
@@ -155,18 +155,18 @@ fn RowFields(row: Row, rows: RwSignal<Vec<Row>>) -> impl IntoView {
         <div class="survey__row">
             <TextField
                 name=format!("survey-variable-{id}")
-                label=Signal::derive(move || t_string!(i18n, playbooks.questions.variable).to_owned())
+                label=say!(i18n, playbooks.questions.variable)
                 value=row.variable
                 required=true
             />
             <TextField
                 name=format!("survey-question-{id}")
-                label=Signal::derive(move || t_string!(i18n, playbooks.questions.question).to_owned())
+                label=say!(i18n, playbooks.questions.question)
                 value=row.question
             />
             <SelectField
                 name=format!("survey-answer-{id}")
-                label=Signal::derive(move || t_string!(i18n, playbooks.questions.answer).to_owned())
+                label=say!(i18n, playbooks.questions.answer)
                 value=row.answer
                 required=true
                 options=Signal::derive(move || vec![
@@ -179,7 +179,7 @@ fn RowFields(row: Row, rows: RwSignal<Vec<Row>>) -> impl IntoView {
             {move || is("choice").then(|| view! {
                 <TextField
                     name=format!("survey-choices-{id}")
-                    label=Signal::derive(move || t_string!(i18n, playbooks.questions.choices).to_owned())
+                    label=say!(i18n, playbooks.questions.choices)
                     value=row.choices
                     required=true
                     hint=Signal::derive(move || Some(t_string!(i18n, playbooks.questions.choices_hint).to_owned()))
@@ -188,13 +188,13 @@ fn RowFields(row: Row, rows: RwSignal<Vec<Row>>) -> impl IntoView {
             {move || (!is("secret")).then(|| view! {
                 <TextField
                     name=format!("survey-default-{id}")
-                    label=Signal::derive(move || t_string!(i18n, playbooks.questions.default).to_owned())
+                    label=say!(i18n, playbooks.questions.default)
                     value=row.default
                 />
             })}
             <CheckField
                 name=format!("survey-required-{id}")
-                label=Signal::derive(move || t_string!(i18n, playbooks.questions.required).to_owned())
+                label=say!(i18n, playbooks.questions.required)
                 value=row.required
             />
             <div class="row survey__moves">

@@ -8,7 +8,7 @@ use super::{
     duration,
 };
 use crate::{
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     provisioning::{
         client::Followed,
         model::{TaskNode, TaskState, Tree},
@@ -341,7 +341,7 @@ fn FilterBar(address: Address, show: Memo<Show>, tree: RwSignal<Tree>, only: Mem
     let i18n = use_i18n();
     let hosts = Memo::new(move |_| tree.with(|tree| tree.hosts.clone()));
     view! {
-        <div class="filters run__filters" role="group" aria-label=move || t_string!(i18n, run_page.tree.show)>
+        <div class="filters run__filters" role="group" aria-label=t!(i18n, run_page.tree.show)>
             {Show::ALL.map(|it| view! {
                 <ActionButton
                     label=Signal::derive(move || it.word(i18n.get_locale()).to_owned())
@@ -371,10 +371,10 @@ fn Nothing(followed: Followed, address: Address, show: Memo<Show>, only: Memo<Op
     move || {
         if show.get() != Show::All || only.get().is_some() {
             return view! {
-                <Empty icon=Signal::stored(lu::LuListTree) text=Signal::derive(move || t_string!(i18n, run_page.tree.no_match).to_owned())>
+                <Empty icon=Signal::stored(lu::LuListTree) text=say!(i18n, run_page.tree.no_match)>
                     <LinkButton
                         href=Signal::derive(move || address.with(&[("show", ""), ("host", "")]))
-                        label=Signal::derive(move || t_string!(i18n, run_page.tree.clear).to_owned())
+                        label=say!(i18n, run_page.tree.clear)
                     />
                 </Empty>
             }

@@ -6,7 +6,7 @@ use crate::{
     authentication::policy::Verb,
     error::Result,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     provisioning::{
         books::{DiffLine, FileDiff, Side, Version},
@@ -75,13 +75,13 @@ fn Found(id: Id<Playbook>, versions: Live<Vec<Version>>) -> impl IntoView {
     view! {
         {move || if newest.get() == 0 {
             view! {
-                <Empty icon=lu::LuHistory text=Signal::derive(move || t_string!(i18n, playbooks.versions.empty).to_owned()) />
+                <Empty icon=lu::LuHistory text=say!(i18n, playbooks.versions.empty) />
             }
             .into_any()
         } else {
             view! {
                 <div class="versions">
-                    <Panel title=Signal::derive(move || t_string!(i18n, playbooks.versions.title).to_owned())>
+                    <Panel title=say!(i18n, playbooks.versions.title)>
                         <ol class="versions__list">
                             <For
                                 each=move || versions.value().get()
@@ -123,7 +123,7 @@ fn VersionLine(
                     <Badge
                         tone=Tone::Good
                         icon=lu::LuCheck
-                        label=Signal::derive(move || t_string!(i18n, playbooks.versions.current).to_owned())
+                        label=say!(i18n, playbooks.versions.current)
                     />
                 })}
                 <p class="soft">
@@ -177,11 +177,11 @@ fn RestoreQuestion(id: Id<Playbook>, asked: RwSignal<Option<i64>>) -> impl IntoV
             <div class="dialog__body"><p>{t!(i18n, playbooks.versions.restore_text)}</p></div>
             <div class="dialog__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                    label=say!(i18n, common.cancel)
                     on_press=Callback::new(move |()| open.set(false))
                 />
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.restore).to_owned())
+                    label=say!(i18n, common.restore)
                     icon=lu::LuUndo2
                     look=ButtonLook::Primary
                     busy=restore.pending()
@@ -226,19 +226,19 @@ fn Difference(id: Id<Playbook>, versions: Live<Vec<Version>>, before: Memo<i64>,
     };
     let (from, to) = (chosen(before, "before"), chosen(after, "after"));
     view! {
-        <Panel title=Signal::derive(move || t_string!(i18n, playbooks.versions.difference).to_owned())>
+        <Panel title=say!(i18n, playbooks.versions.difference)>
             <div class="panel__body">
                 <div class="row versions__choice">
                     <SelectField
                         name="version-before"
-                        label=Signal::derive(move || t_string!(i18n, playbooks.versions.from).to_owned())
+                        label=say!(i18n, playbooks.versions.from)
                         value=from
                         required=true
                         options=Signal::derive(move || numbers(true))
                     />
                     <SelectField
                         name="version-after"
-                        label=Signal::derive(move || t_string!(i18n, playbooks.versions.to).to_owned())
+                        label=say!(i18n, playbooks.versions.to)
                         value=to
                         required=true
                         options=Signal::derive(move || numbers(false))

@@ -9,8 +9,9 @@ use super::{Base, Change, Fields, Item, Page, Query, RawRecord, Record};
 use crate::{
     error::{Error, Problem, Result},
     id::Id,
+    json::Json,
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -102,7 +103,7 @@ pub const SEVERAL_MAX: usize = 500;
 ///
 /// # Errors
 /// [`Error::Invalid`] naming each field of the query that does not exist or does not fit.
-#[server(prefix = "/api/fn", endpoint = "find_records", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "find_records", input = Json, output = Json)]
 pub async fn find_records(kind: String, query: Query) -> Result<Page> {
     let (permit, kind) = here::permit::<here::Reading>(&kind)?;
     let state = &permit.context().state;
@@ -118,7 +119,7 @@ pub async fn find_records(kind: String, query: Query) -> Result<Page> {
 ///
 /// # Errors
 /// [`Error::NotFound`], also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "get_record", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "get_record", input = Json, output = Json)]
 pub async fn get_record(kind: String, id: String) -> Result<Shown> {
     let (permit, kind) = here::permit::<here::Reading>(&kind)?;
     let state = &permit.context().state;
@@ -131,7 +132,7 @@ pub async fn get_record(kind: String, id: String) -> Result<Shown> {
 ///
 /// # Errors
 /// [`Error::Invalid`] with every wrong value; [`Error::Conflict`] when the revision is stale.
-#[server(prefix = "/api/fn", endpoint = "save_record", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "save_record", input = Json, output = Json)]
 pub async fn save_record(kind: String, id: Option<String>, revision: Option<i64>, fields: Fields) -> Result<RawRecord> {
     let mut fields = fields;
     match id {
@@ -153,7 +154,7 @@ pub async fn save_record(kind: String, id: Option<String>, revision: Option<i64>
 ///
 /// # Errors
 /// [`Error::Forbidden`] for all of them; what concerns one stands in its outcome.
-#[server(prefix = "/api/fn", endpoint = "remove_records", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "remove_records", input = Json, output = Json)]
 pub async fn remove_records(kind: String, ids: Vec<String>) -> Result<Vec<Outcome>> {
     let (permit, kind) = here::permit::<here::Removing>(&kind)?;
     let mut outcomes = Vec::new();
@@ -171,7 +172,7 @@ pub async fn remove_records(kind: String, ids: Vec<String>) -> Result<Vec<Outcom
 ///
 /// # Errors
 /// [`Error::Conflict`] when it is not removed; [`Error::Invalid`] where a value has been taken since.
-#[server(prefix = "/api/fn", endpoint = "restore_record", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "restore_record", input = Json, output = Json)]
 pub async fn restore_record(kind: String, id: String) -> Result<RawRecord> {
     let (permit, kind) = here::permit::<here::Removing>(&kind)?;
     here::store::restore(&permit.context().state, &permit, kind, here::id(kind, &id)?).await
@@ -181,7 +182,7 @@ pub async fn restore_record(kind: String, id: String) -> Result<RawRecord> {
 ///
 /// # Errors
 /// [`Error::Conflict`] when it has not been removed before or is still used.
-#[server(prefix = "/api/fn", endpoint = "purge_record", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "purge_record", input = Json, output = Json)]
 pub async fn purge_record(kind: String, id: String) -> Result<()> {
     let (permit, kind) = here::permit::<here::Removing>(&kind)?;
     here::store::purge(&permit.context().state, &permit, kind, here::id(kind, &id)?).await
@@ -191,7 +192,7 @@ pub async fn purge_record(kind: String, id: String) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::NotFound`], also for another customer's.
-#[server(prefix = "/api/fn", endpoint = "record_history", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "record_history", input = Json, output = Json)]
 pub async fn record_history(kind: String, id: String, before: Option<String>) -> Result<Vec<Change>> {
     let (permit, kind) = here::permit::<here::Reading>(&kind)?;
     let before = before.map(|before| here::id(kind, &before)).transpose()?.map(Id::cast);
@@ -204,7 +205,7 @@ pub async fn record_history(kind: String, id: String, before: Option<String>) ->
 ///
 /// # Errors
 /// [`Error::Forbidden`] where the kind cannot be read.
-#[server(prefix = "/api/fn", endpoint = "reference_choices", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "reference_choices", input = Json, output = Json)]
 pub async fn reference_choices(kind: String, search: String, customer: Option<String>) -> Result<Vec<Candidate>> {
     let (permit, kind) = here::permit::<here::Reading>(&kind)?;
     here::candidates(&permit, kind, search, customer).await
@@ -214,7 +215,7 @@ pub async fn reference_choices(kind: String, search: String, customer: Option<St
 ///
 /// # Errors
 /// [`Error::Invalid`] when the file as a whole cannot be read; problems of lines stand in the answer.
-#[server(prefix = "/api/fn", endpoint = "preview_import", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "preview_import", input = Json, output = Json)]
 pub async fn preview_import(kind: String, csv: String) -> Result<Import> {
     let (permit, kind) = here::permit::<here::Creating>(&kind)?;
     here::exchange::import(&permit, kind, &csv, false).await
@@ -224,7 +225,7 @@ pub async fn preview_import(kind: String, csv: String) -> Result<Import> {
 ///
 /// # Errors
 /// [`Error::Invalid`] when a line cannot be taken.
-#[server(prefix = "/api/fn", endpoint = "import_records", input = Json)]
+#[server(prefix = "/api/fn", endpoint = "import_records", input = Json, output = Json)]
 pub async fn import_records(kind: String, csv: String) -> Result<Import> {
     let (permit, kind) = here::permit::<here::Creating>(&kind)?;
     here::exchange::import(&permit, kind, &csv, true).await
@@ -291,7 +292,7 @@ mod here {
         error::{Error, Result},
         id::Id,
         storage::{
-            entry,
+            self,
             item::{Filter, Kind, Query, Sort, Tenancy},
         },
     };
@@ -302,7 +303,7 @@ mod here {
         // Strangers learn nothing about which kinds there are.
         let request = context::Context::current()?;
         request.session()?;
-        let kind = entry(kind).ok_or_else(|| Error::not_found("kind"))?.kind;
+        let kind = storage::kind(kind).ok_or_else(|| Error::not_found("kind"))?;
         Ok((request.permit(kind.name)?, kind))
     }
 

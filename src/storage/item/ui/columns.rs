@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::{beside, setting, use_session},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, use_i18n},
     text,
     ui::Menu,
 };
@@ -171,7 +171,7 @@ pub fn ColumnChoice(
     view! {
         <Menu
             id="columns"
-            label=Signal::derive(move || t_string!(i18n, common.list.columns).to_owned())
+            label=say!(i18n, common.list.columns)
             icon=icondata_lu::LuColumns3
             with_label=true
             stays=true

@@ -13,7 +13,7 @@ use crate::{
     authentication::policy::Verb,
     error::Error,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
     storage::User,
     ui::{
@@ -106,7 +106,7 @@ fn Details(kind: &'static Kind, id: Id<()>, live: Live<Shown>, work: Work) -> im
     let beside_tab = Memo::new(move |_| tab.with(|tab| tabs.iter().position(|known| known.name == *tab)));
     let is_overview = move || !is_history.get() && beside_tab.get().is_none();
     view! {
-        <nav class="crumbs" aria-label=move || t_string!(i18n, records.page.crumbs)>
+        <nav class="crumbs" aria-label=t!(i18n, records.page.crumbs)>
             <a href=format!("/{}", kind.plural)>{move || (kind.many)(i18n.get_locale())}</a>
         </nav>
         <Outdated live />
@@ -117,7 +117,7 @@ fn Details(kind: &'static Kind, id: Id<()>, live: Live<Shown>, work: Work) -> im
                     <Badge
                         tone=Tone::Warn
                         icon=lu::LuTrash2
-                        label=Signal::derive(move || t_string!(i18n, records.page.removed).to_owned())
+                        label=say!(i18n, records.page.removed)
                     />
                     " "
                 })}
@@ -133,7 +133,7 @@ fn Details(kind: &'static Kind, id: Id<()>, live: Live<Shown>, work: Work) -> im
                     <Badge
                         tone=Tone::Busy
                         icon=lu::LuMapPin
-                        label=Signal::derive(move || t_string!(i18n, records.page.own_login).to_owned())
+                        label=say!(i18n, records.page.own_login)
                     />
                     " "
                 })}
@@ -149,7 +149,7 @@ fn Details(kind: &'static Kind, id: Id<()>, live: Live<Shown>, work: Work) -> im
         </PageHead>
         {move || is_removed.get().then(|| view! { <Notice tone=Tone::Warn>{t!(i18n, records.page.removed_notice)}</Notice> })}
         {(!kind.read_only).then(|| view! {
-            <nav class="tabs" aria-label=move || t_string!(i18n, records.page.tabs)>
+            <nav class="tabs" aria-label=t!(i18n, records.page.tabs)>
                 <a href=to_tab("overview") data-noscroll aria-current=move || is_overview().then_some("page")>
                     {t!(i18n, records.page.overview)}
                 </a>
@@ -197,14 +197,14 @@ fn RemovedActions(kind: &'static Kind, id: Id<()>, name: Memo<String>, work: Wor
     let may_remove = refusal(Verb::Remove, kind.name);
     view! {
         <ActionButton
-            label=Signal::derive(move || t_string!(i18n, records.page.purge).to_owned())
+            label=say!(i18n, records.page.purge)
             icon=lu::LuTrash2
             look=ButtonLook::Danger
             refused=may_remove
             on_press=start(work, Task::Purge, id, name)
         />
         <ActionButton
-            label=Signal::derive(move || t_string!(i18n, common.restore).to_owned())
+            label=say!(i18n, common.restore)
             icon=lu::LuUndo2
             look=ButtonLook::Primary
             refused=may_remove
@@ -228,7 +228,7 @@ fn DetailActions(
     if kind.read_only {
         return view! {
             <ActionButton
-                label=Signal::derive(move || t_string!(i18n, records.page.end).to_owned())
+                label=say!(i18n, records.page.end)
                 icon=lu::LuLogOut
                 look=ButtonLook::Danger
                 refused=may_remove
@@ -248,14 +248,14 @@ fn DetailActions(
         })}
         <LinkButton
             href=format!("/{}/{id}/edit", kind.plural)
-            label=Signal::derive(move || t_string!(i18n, common.edit).to_owned())
+            label=say!(i18n, common.edit)
             icon=lu::LuPencil
             look=ButtonLook::Primary
             refused=may_update
         />
         <Menu
             id="record-actions"
-            label=Signal::derive(move || t_string!(i18n, common.more).to_owned())
+            label=say!(i18n, common.more)
             icon=lu::LuEllipsis
         >
             {(!words.is_button).then(|| view! {
@@ -323,10 +323,10 @@ fn Overview(kind: &'static Kind, record: RawRecord, labels: Labels) -> impl Into
     };
     view! {
         <div class="record">
-            <Panel title=Signal::derive(move || t_string!(i18n, records.page.facts).to_owned())>
+            <Panel title=say!(i18n, records.page.facts)>
                 <dl class="facts panel__body">{facts}</dl>
             </Panel>
-            <Panel title=Signal::derive(move || t_string!(i18n, records.page.record).to_owned())>
+            <Panel title=say!(i18n, records.page.record)>
                 <dl class="facts panel__body">
                     {whose}
                     {(!kind.read_only).then(|| view! {

@@ -9,9 +9,8 @@ use super::{
 use crate::{
     app::use_session,
     error::Result,
-    i18n::{Locale, t, t_string, use_i18n},
-    storage::entry,
-    text,
+    i18n::{Locale, say, t, t_string, use_i18n},
+    storage, text,
     ui::{Icon, Menu, Pick, PickerField, SearchBox, use_toasts},
 };
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
@@ -158,7 +157,7 @@ pub fn Filters(
             {chips}
             <Menu
                 id="filters"
-                label=Signal::derive(move || t_string!(i18n, common.list.filter).to_owned())
+                label=say!(i18n, common.list.filter)
                 icon=icondata_lu::LuPlus
                 as_chip=true
                 stays=true
@@ -364,7 +363,7 @@ async fn find(kind: &'static str, words: String, whose: Option<Option<String>>) 
         let found = calls::reference_choices(kind.to_owned(), words, customer).await?;
         return Ok(found.into_iter().map(|found| Pick { id: found.id, label: found.label }).collect());
     }
-    let Some(kind) = entry(kind).map(|entry| entry.kind) else { return Ok(Vec::new()) };
+    let Some(kind) = storage::kind(kind) else { return Ok(Vec::new()) };
     let query = Query {
         search: words,
         sort: vec![Sort::parse(kind.title)],

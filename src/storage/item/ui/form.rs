@@ -12,8 +12,9 @@ use crate::{
     app::{beside, refusal, use_session},
     authentication::policy::Verb,
     error::Error,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
+    json::resource,
     ui::{
         ActionButton, Awaited, ButtonLook, CheckField, LinkButton, Notice, PageHead, SelectField, Skeleton,
         TextAreaField, TextField, Tone, Trouble, UnsavedGuard, use_toasts,
@@ -53,7 +54,7 @@ pub fn NewPage(
 /// The form of a new record that is begun from something else.
 #[component]
 fn BegunForm(entry: &'static Entry, from: String) -> impl IntoView {
-    let found = Resource::new(|| (), move |()| beside::begin(entry.kind, from.clone()));
+    let found = resource(|| (), move |()| beside::begin(entry.kind, from.clone()));
     view! {
         <Awaited
             resource=found
@@ -79,7 +80,7 @@ pub fn EditPage(
 ) -> impl IntoView {
     let i18n = use_i18n();
     let kind = entry.kind;
-    let found = Resource::new(|| (), move |()| super::ask(kind, id));
+    let found = resource(|| (), move |()| super::ask(kind, id));
     view! {
         <Awaited
             resource=found
@@ -216,7 +217,7 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
                     <p>{message}</p>
                     <p class="soft">{t!(i18n, records.page.conflict_text)}</p>
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, records.page.reload).to_owned())
+                        label=say!(i18n, records.page.reload)
                         icon=icondata_lu::LuRotateCw
                         busy=reload.pending()
                         on_press=Callback::new(move |()| drop(reload.dispatch(())))
@@ -239,10 +240,10 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
                                 <div>
                                     <RecordPicker
                                         name="record-customer".to_owned()
-                                        label=Signal::derive(move || t_string!(i18n, records.page.customer).to_owned())
+                                        label=say!(i18n, records.page.customer)
                                         kind="customer"
                                         chosen=draft.customer
-                                        hint=Signal::derive(move || t_string!(i18n, records.page.customer_hint).to_owned())
+                                        hint=say!(i18n, records.page.customer_hint)
                                         problem=problem_at("customer", shown)
                                     />
                                 </div>
@@ -272,14 +273,14 @@ fn Form(draft: Draft, id: Option<Id<()>>) -> impl IntoView {
             />
             <div class="form__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.save).to_owned())
+                    label=say!(i18n, common.save)
                     icon=icondata_lu::LuCheck
                     look=ButtonLook::Primary
                     kind="submit"
                     refused
                     busy=save.pending()
                 />
-                <LinkButton href=back label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned()) />
+                <LinkButton href=back label=say!(i18n, common.cancel) />
             </div>
         </form>
     }

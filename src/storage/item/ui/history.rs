@@ -8,8 +8,9 @@ use super::{
 use crate::{
     error::{Error, Result},
     events::{client::use_changes, model::Topic},
-    i18n::{Locale, t, t_string, td_string, use_i18n},
+    i18n::{Locale, say, t, t_string, td_string, use_i18n},
     id::Id,
+    json::resource,
     ui::{ActionButton, Ago, Awaited, Badge, Empty, Skeleton, Tone, Trouble, use_toasts},
 };
 use icondata_lu as lu;
@@ -33,7 +34,7 @@ pub fn History(
     let i18n = use_i18n();
     let toasts = use_toasts();
     let changes = use_changes(vec![Topic::Records(kind.name.to_owned())]);
-    let newest = Resource::new(move || changes.get(), move |_| read(kind, id, None));
+    let newest = resource(move || changes.get(), move |_| read(kind, id, None));
     let older = RwSignal::new(Vec::<Change>::new());
     let more = RwSignal::new(None::<bool>);
     let ask_more = Action::new(move |before: &Id<Change>| read(kind, id, Some(*before)));
@@ -50,7 +51,7 @@ pub fn History(
         Ok(lines) if lines.is_empty() => view! {
             <Empty
                 icon=lu::LuHistory
-                text=Signal::derive(move || t_string!(i18n, records.page.history_empty).to_owned())
+                text=say!(i18n, records.page.history_empty)
             />
         }
         .into_any(),
@@ -68,7 +69,7 @@ pub fn History(
                 </ol>
                 {move || more.get().unwrap_or(first_full).then(|| view! {
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, records.page.older).to_owned())
+                        label=say!(i18n, records.page.older)
                         icon=lu::LuChevronDown
                         busy=ask_more.pending()
                         on_press=Callback::new(move |()| {

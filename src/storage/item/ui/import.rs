@@ -7,7 +7,7 @@ use super::super::{
 use crate::{
     app::refusal,
     authentication::policy::Verb,
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     ui::{ActionButton, Badge, ButtonLook, Icon, LinkButton, Notice, PageHead, TextAreaField, Tone, use_toasts},
 };
 use icondata_lu as lu;
@@ -68,7 +68,7 @@ pub fn ImportPage(
         kind.fields.iter().filter(|field| !field.read_only).map(|field| field.name).collect::<Vec<_>>().join(", ");
     let hint = Signal::derive(move || t_string!(i18n, records.page.csv_hint, columns = columns.clone()));
     view! {
-        <nav class="crumbs" aria-label=move || t_string!(i18n, records.page.crumbs)>
+        <nav class="crumbs" aria-label=t!(i18n, records.page.crumbs)>
             <a href=format!("/{}", kind.plural)>{move || (kind.many)(i18n.get_locale())}</a>
         </nav>
         <PageHead title=Signal::derive(move || {
@@ -76,7 +76,7 @@ pub fn ImportPage(
         }) />
         <form
             class="form record-form"
-            aria-label=move || t_string!(i18n, records.page.import)
+            aria-label=t!(i18n, records.page.import)
             on:submit=move |event| {
                 event.prevent_default();
                 if refused.get_untracked().is_none() {
@@ -102,7 +102,7 @@ pub fn ImportPage(
                     <div class="form__wide">
                         <TextAreaField
                             name="import-csv"
-                            label=Signal::derive(move || t_string!(i18n, records.page.csv).to_owned())
+                            label=say!(i18n, records.page.csv)
                             value=csv
                             code=true
                             rows=10
@@ -116,7 +116,7 @@ pub fn ImportPage(
             </fieldset>
             <div class="form__actions">
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, records.page.preview).to_owned())
+                    label=say!(i18n, records.page.preview)
                     icon=lu::LuEye
                     kind="submit"
                     look=if plan.with_untracked(Option::is_some) { ButtonLook::Plain } else { ButtonLook::Primary }
@@ -129,7 +129,7 @@ pub fn ImportPage(
                 />
                 <LinkButton
                     href=format!("/{}", kind.plural)
-                    label=Signal::derive(move || t_string!(i18n, common.cancel).to_owned())
+                    label=say!(i18n, common.cancel)
                 />
             </div>
         </form>
@@ -146,7 +146,7 @@ pub fn ImportPage(
                 <Preview plan=plan.clone() />
                 <div class="form__actions">
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, records.page.import).to_owned())
+                        label=say!(i18n, records.page.import)
                         icon=lu::LuUpload
                         look=ButtonLook::Primary
                         refused=why
@@ -250,7 +250,7 @@ fn Preview(plan: Import) -> impl IntoView {
         })
         .collect_view();
     view! {
-        <section class="import" aria-label=move || t_string!(i18n, records.page.preview)>
+        <section class="import" aria-label=t!(i18n, records.page.preview)>
             <div class="row" role="status">{counts}</div>
             <div class="table-wrap">
                 <table class="table import__table">

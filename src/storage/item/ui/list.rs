@@ -15,8 +15,9 @@ use crate::{
     authentication::policy::Verb,
     error::Result,
     events::{client::use_changes, model::Topic},
-    i18n::{t, t_string, use_i18n},
+    i18n::{say, t, t_string, use_i18n},
     id::Id,
+    json::{Resource, resource},
     time::Timestamp,
     ui::{
         ActionButton, Ago, Awaited, Badge, ButtonLook, Empty, LinkButton, Menu, MenuItem, MenuLink, Notice, PageHead,
@@ -76,7 +77,7 @@ pub fn ListPage(
         let query = view.with(|view| view.query(columns.fields(kind)));
         Query { beside: columns.needs_beside(), ..query }
     });
-    let found = Resource::new(
+    let found = resource(
         move || (query.get(), changes.get()),
         move |(query, _)| async move {
             let answer = calls::find_records(kind.name.to_owned(), query.clone()).await;
@@ -104,7 +105,7 @@ pub fn ListPage(
             {kind.importable.then(|| view! {
                 <LinkButton
                     href=format!("/{}/import", kind.plural)
-                    label=Signal::derive(move || t_string!(i18n, records.page.import).to_owned())
+                    label=say!(i18n, records.page.import)
                     icon=lu::LuUpload
                     refused=refusal(Verb::Create, kind.name)
                 />
@@ -115,7 +116,7 @@ pub fn ListPage(
             <ColumnChoice columns />
             <Menu
                 id="export"
-                label=Signal::derive(move || t_string!(i18n, common.list.export).to_owned())
+                label=say!(i18n, common.list.export)
                 icon=lu::LuDownload
                 with_label=true
             >
@@ -232,7 +233,7 @@ fn Found(list: List, found: Resource<Answer>, labels: RwSignal<Labels>) -> impl 
                         <span class="soft">{t!(i18n, records.page.last_read)} " " <Ago at /></span>
                     })}
                     <ActionButton
-                        label=Signal::derive(move || t_string!(i18n, common.retry).to_owned())
+                        label=say!(i18n, common.retry)
                         look=ButtonLook::Quiet
                         on_press=retry
                     />
@@ -255,11 +256,11 @@ fn Found(list: List, found: Resource<Answer>, labels: RwSignal<Labels>) -> impl 
             Some(Look::NothingFound) => view! {
                 <Empty
                     icon=lu::LuSearchX
-                    text=Signal::derive(move || t_string!(i18n, common.list.nothing_found).to_owned())
+                    text=say!(i18n, common.list.nothing_found)
                 >
                     <LinkButton
                         href=Signal::derive(move || view.with(|view| view.cleared().address()))
-                        label=Signal::derive(move || t_string!(i18n, common.list.clear_filters).to_owned())
+                        label=say!(i18n, common.list.clear_filters)
                     />
                 </Empty>
             }
@@ -341,7 +342,7 @@ fn Table(list: List, page: Memo<Option<Page>>) -> impl IntoView {
                         <th class="table__check">
                             <input
                                 type="checkbox"
-                                aria-label=move || t_string!(i18n, common.list.select_all)
+                                aria-label=t!(i18n, common.list.select_all)
                                 prop:checked=all_selected
                                 on:change=move |event| {
                                     let on = event_target_checked(&event);
@@ -407,7 +408,7 @@ fn Row(list: List, record: Memo<RawRecord>, beside: Memo<Option<Value>>) -> impl
                                 <Badge
                                     tone=Tone::Busy
                                     icon=lu::LuMapPin
-                                    label=Signal::derive(move || t_string!(i18n, records.page.own_login).to_owned())
+                                    label=say!(i18n, records.page.own_login)
                                 />
                             })}
                         </td>
@@ -551,7 +552,7 @@ fn RowActions(list: List, id: Id<()>, name: Memo<String>, is_off: Memo<bool>) ->
             icon=lu::LuEllipsis
         >
             <MenuLink
-                label=Signal::derive(move || t_string!(i18n, records.page.history).to_owned())
+                label=say!(i18n, records.page.history)
                 icon=lu::LuHistory
                 href=history.clone()
             />
@@ -624,7 +625,7 @@ fn BulkBar(list: List) -> impl IntoView {
     };
     view! {
         <Show when=move || is_any.get()>
-            <section class="bulk" aria-label=move || t_string!(i18n, records.page.selection)>
+            <section class="bulk" aria-label=t!(i18n, records.page.selection)>
                 <strong class="number" role="status">
                     {move || t_string!(i18n, common.list.selected, count = selected.with(BTreeMap::len).to_string())}
                 </strong>
@@ -633,7 +634,7 @@ fn BulkBar(list: List) -> impl IntoView {
                 </span>
                 {actions}
                 <ActionButton
-                    label=Signal::derive(move || t_string!(i18n, common.list.clear).to_owned())
+                    label=say!(i18n, common.list.clear)
                     icon=lu::LuX
                     look=ButtonLook::Icon
                     on_press=Callback::new(move |()| selected.update(BTreeMap::clear))

@@ -28,10 +28,12 @@ use crate::{
     error::Result,
     events::{client::use_changes, model::Topic},
     id::Id,
-    storage::{entry, entry_by_plural},
+    storage::{self, entry, kind_by_plural},
+    ui::part,
 };
 use leptos::prelude::*;
 use leptos_router::{
+    Lazy,
     components::{Outlet, ParentRoute, Route},
     hooks::use_params_map,
     path,
@@ -44,11 +46,11 @@ use std::collections::BTreeMap;
 pub fn RecordRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!(":plural") view=Outlet>
-            <Route path=path!("") view=|| view! { <OfKind page=Page::List /> } />
-            <Route path=path!("new") view=|| view! { <OfKind page=Page::New /> } />
-            <Route path=path!("import") view=|| view! { <OfKind page=Page::Import /> } />
-            <Route path=path!(":id") view=|| view! { <OfKind page=Page::Details /> } />
-            <Route path=path!(":id/edit") view=|| view! { <OfKind page=Page::Edit /> } />
+            <Route path=path!("") view={Lazy::<List>::new()} />
+            <Route path=path!("new") view={Lazy::<New>::new()} />
+            <Route path=path!("import") view={Lazy::<Import>::new()} />
+            <Route path=path!(":id") view={Lazy::<Details>::new()} />
+            <Route path=path!(":id/edit") view={Lazy::<Edit>::new()} />
         </ParentRoute>
     }
     .into_inner()
@@ -65,8 +67,8 @@ pub fn expand_routes(routes: Vec<leptos_axum::AxumRouteListing>) -> Vec<leptos_a
             expanded.push(route);
             continue;
         };
-        for entry in crate::storage::entries() {
-            let path = format!("/{}{rest}", entry.kind.plural);
+        for kind in storage::kinds() {
+            let path = format!("/{}{rest}", kind.plural);
             let methods: Vec<_> = route.methods().collect();
             expanded.push(leptos_axum::AxumRouteListing::new(path, route.mode().clone(), methods, Vec::new()));
         }
@@ -82,11 +84,12 @@ pub fn use_names(kind: &'static str) -> Signal<BTreeMap<String, String>> {
         changes.track();
         leptos::task::spawn_local(async move {
             let query = Query { per_page: PER_PAGE_MAX, ..Query::default() };
-            let (Ok(page), Some(entry)) = (calls::find_records(kind.to_owned(), query).await, entry(kind)) else {
+            let (Ok(page), Some(kind)) = (calls::find_records(kind.to_owned(), query).await, storage::kind(kind))
+            else {
                 return;
             };
             let named = page.items.iter().map(|record| {
-                let name = record.item.get(entry.kind.title).and_then(Value::as_str).unwrap_or_default();
+                let name = record.item.get(kind.title).and_then(Value::as_str).unwrap_or_default();
                 (record.base.id.to_string(), name.to_owned())
             });
             names.try_set(named.collect());
@@ -95,39 +98,29 @@ pub fn use_names(kind: &'static str) -> Signal<BTreeMap<String, String>> {
     names.into()
 }
 
-/// Which page of an entity.
-#[derive(Clone, Copy, PartialEq)]
-enum Page {
-    List,
-    New,
-    Import,
-    Details,
-    Edit,
-}
-
-/// Finds the entity that the address names, and shows that page of it.
-#[component]
-fn OfKind(page: Page) -> impl IntoView {
+/// Shows a page of the entity that the address names, where it has that page.
+fn of_kind(show: fn(&'static Kind, Option<Id<()>>) -> Option<AnyView>) -> AnyView {
     let params = use_params_map();
     let plural = Memo::new(move |_| params.with(|params| params.get("plural")).unwrap_or_default());
-    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
-    move || {
-        let Some(entry) = plural.with(|plural| entry_by_plural(plural)) else {
-            return view! { <NotHere /> }.into_any();
-        };
-        let kind = entry.kind;
-        match page {
-            Page::List => view! { <list::ListPage kind /> }.into_any(),
-            Page::New if !kind.read_only => view! { <form::NewPage entry /> }.into_any(),
-            Page::Import if kind.importable => view! { <import::ImportPage kind /> }.into_any(),
-            Page::Details | Page::Edit => match id.get().parse() {
-                Ok(id) if page == Page::Details => view! { <details::DetailsPage kind id /> }.into_any(),
-                Ok(id) if !kind.read_only => view! { <form::EditPage entry id /> }.into_any(),
-                _ => view! { <NotHere /> }.into_any(),
-            },
-            Page::New | Page::Import => view! { <NotHere /> }.into_any(),
-        }
-    }
+    let id = Memo::new(move |_| params.with(|params| params.get("id")).and_then(|id| id.parse().ok()));
+    (move || {
+        let kind = plural.with(|plural| kind_by_plural(plural));
+        kind.and_then(|kind| show(kind, id.get())).unwrap_or_else(|| view! { <NotHere /> }.into_any())
+    })
+    .into_any()
+}
+
+part! { records:
+    List => of_kind(|kind, _| Some(view! { <list::ListPage kind /> }.into_any())),
+    New => of_kind(|kind, _| {
+        entry(kind.name).filter(|_| !kind.read_only).map(|entry| view! { <form::NewPage entry /> }.into_any())
+    }),
+    Import => of_kind(|kind, _| kind.importable.then(|| view! { <import::ImportPage kind /> }.into_any())),
+    Details => of_kind(|kind, id| id.map(|id| view! { <details::DetailsPage kind id /> }.into_any())),
+    Edit => of_kind(|kind, id| {
+        let (entry, id) = (entry(kind.name).filter(|_| !kind.read_only)?, id?);
+        Some(view! { <form::EditPage entry id /> }.into_any())
+    }),
 }
 
 /// The field that stands first in a list and leads to the details: the title where it is listed.

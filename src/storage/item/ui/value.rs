@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     i18n::{Locale, t, td_string, use_i18n},
-    storage::entry,
+    storage,
     time::Timestamp,
     ui::Ago,
 };
@@ -96,7 +96,7 @@ fn several(list: &[Value], most: Option<usize>, one: impl Fn(String) -> AnyView)
 
 /// A link to another record, with its name.
 pub fn reference(kind: &'static str, id: String, labels: Signal<Labels>) -> AnyView {
-    let Some(target) = entry(kind).map(|entry| entry.kind) else { return short(&id).into_any() };
+    let Some(target) = storage::kind(kind) else { return short(&id).into_any() };
     let address = format!("/{}/{id}", target.plural);
     // Somebody outside of the reader's reach has no name here, and no page either.
     view! {
