@@ -1,6 +1,6 @@
 //! Parts of the browser's program that are loaded when a page of theirs is opened.
 
-use super::states::Trouble;
+use super::{page::DocumentTitle, states::Trouble};
 use crate::{
     authentication::api::read_account,
     error::{Error, SERVER},
@@ -78,7 +78,13 @@ pub(crate) fn not_loaded(load: fn() -> Pin<Box<dyn Future<Output = Option<AnyVie
     });
     (move || {
         has_come.track();
-        page.try_update_value(Option::take).flatten().unwrap_or_else(|| view! { <Trouble error retry /> }.into_any())
+        page.try_update_value(Option::take).flatten().unwrap_or_else(|| {
+            view! {
+                <DocumentTitle text="" />
+                <Trouble error retry />
+            }
+            .into_any()
+        })
     })
     .into_any()
 }
