@@ -40,6 +40,7 @@ part! { deployments:
     OneJobPage => crate::jobs::ui::OneJobPage(),
 }
 
+// The account is small and nobody's part: it stands where the least is loaded for it.
 part! { provisioning:
     AccountPage => crate::authentication::ui::AccountPage(),
     ComparePage => provisioning::ComparePage(),
