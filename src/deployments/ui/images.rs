@@ -230,6 +230,10 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
     let wanted = RwSignal::new(String::new());
     let line = move || {
         listing.with(|listing| {
+            // Of an engine that was never seen, nobody knows that it has none.
+            if !listing.engine.is_up && listing.items.is_empty() {
+                return None;
+            }
             let (count, unused) =
                 (listing.items.len(), listing.items.iter().filter(|image| image.containers <= 0).count());
             // Layers that images share are counted once by the engine, and so here when it told.
@@ -244,7 +248,7 @@ fn ImageList(live: Live<Listing<Image>>, engine: StoredValue<String>) -> impl In
                     unused = unused.to_string()
                 ),
             };
-            format!("{text}{size}")
+            Some(format!("{text}{size}"))
         })
     };
     view! {
