@@ -40,6 +40,7 @@ use leptos_axum::{AxumRouteListing, LeptosRoutes as _, generate_route_list};
 use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 use tower::ServiceExt as _;
@@ -189,16 +190,17 @@ async fn sweep(state: State) {
     }
 }
 
-/// The routes of the pages. They are listed by building the application outside of any request; the tasks
-/// it starts would outlive it and find their values gone, so they get a runtime that never runs them.
-fn page_routes() -> anyhow::Result<Vec<AxumRouteListing>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("listing the pages")?;
+/// The routes of the pages, listed once: while they are listed, no page of this process gets any data.
+static PAGE_ROUTES: LazyLock<std::io::Result<Vec<AxumRouteListing>>> = LazyLock::new(|| {
+    // They are listed by building the application outside of any request; the tasks it starts would outlive it
+    // and find their values gone, so they get a runtime that never runs them.
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let entered = runtime.enter();
     let routes = expand_routes(generate_route_list(App));
     drop(entered);
     runtime.shutdown_background();
     Ok(routes)
-}
+});
 
 /// Every route with every layer: what [`serve`] serves and tests call.
 ///
@@ -206,7 +208,7 @@ fn page_routes() -> anyhow::Result<Vec<AxumRouteListing>> {
 /// When the configured public address is none.
 pub fn router(state: State) -> anyhow::Result<Router> {
     let options = options(state.config.server.address);
-    let routes = page_routes()?;
+    let routes = PAGE_ROUTES.as_ref().context("listing the pages")?.clone();
     let pages = Router::<LeptosOptions>::new()
         .leptos_routes_with_context(&options, routes, || provide_request(None), {
             let options = options.clone();

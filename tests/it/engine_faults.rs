@@ -246,15 +246,22 @@ async fn what_was_done_is_told_as_done_when_the_list_cannot_be_read_afterwards()
     let root = story.app.client(ROOT).await;
     let id = story.container(ROOT, "web", json!({}), true).await;
     let ask = |format: &str| docker(&["inspect", "--format", format, &id]);
+    // A container of another test may ask for a list just then, and the engine counts as away before ours is asked.
+    // To ask again hides nothing: what was done would be refused the second time.
     let without_lists = async |path: &str, body: Value| {
-        until("it is up", Duration::from_secs(5), || async {
-            root.get("/api/v1/engines/local").await.json()["is_up"] == true
-        })
-        .await;
-        engine.set(Mood::NoLists);
-        let answer = root.post(path, &body).await;
-        engine.set(Mood::Good);
-        answer.expect(200).json()["result"].clone()
+        for _ in 0..10 {
+            until("it is up", Duration::from_secs(5), || async {
+                root.get("/api/v1/engines/local").await.json()["is_up"] == true
+            })
+            .await;
+            engine.set(Mood::NoLists);
+            let answer = root.post(path, &body).await;
+            engine.set(Mood::Good);
+            if answer.status != 503 {
+                return answer.expect(200).json()["result"].clone();
+            }
+        }
+        panic!("the engine is never up for long enough");
     };
     let containers = format!("{CONTAINERS}/operations");
 
