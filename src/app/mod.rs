@@ -33,6 +33,7 @@ use leptos_router::{
 
 part! { deployments:
     ContainerPage => deployments::ContainerPage(),
+    ContainersPage => deployments::ContainersPage(),
     CreatePage => deployments::CreatePage(),
     ImagePage => deployments::ImagePage(),
     ImagesPage => deployments::ImagesPage(),
@@ -92,7 +93,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
-                        <Route path=path!("/containers") view=deployments::ContainersPage />
+                        <Route path=path!("/containers") view={Lazy::<ContainersPage>::new()} />
                         <Route path=path!("/containers/new") view={Lazy::<CreatePage>::new()} />
                         <Route path=path!("/containers/:id") view={Lazy::<ContainerPage>::new()} />
                         <Route path=path!("/images") view={Lazy::<ImagesPage>::new()} />
