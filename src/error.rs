@@ -15,7 +15,7 @@ pub(crate) const SERVER: &str = "server";
 /// On the wire it is `{"code": "...", ...}` with the case in `snake_case`; over REST it is wrapped as
 /// `{"error": {"code", "message", "problems", "request"}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "code", rename_all = "snake_case")]
+#[serde(tag = "code", rename_all = "snake_case", try_from = "Wire")]
 pub enum Error {
     /// Nobody is signed in, or no longer: sign in again (401).
     #[error("not signed in")]
@@ -68,6 +68,40 @@ pub enum Error {
         /// The request's number.
         request: String,
     },
+}
+
+/// An error as it is read. A tagged enum would read everything twice, which is a fiftieth of the browser's program.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Wire {
+    code: String,
+    reason: String,
+    kind: String,
+    problems: Vec<Problem>,
+    message: String,
+    job: Option<String>,
+    retry_after: Option<u32>,
+    service: String,
+    request: String,
+}
+
+impl TryFrom<Wire> for Error {
+    type Error = String;
+
+    fn try_from(wire: Wire) -> std::result::Result<Self, String> {
+        let Wire { code, reason, kind, problems, message, job, retry_after, service, request } = wire;
+        Ok(match code.as_str() {
+            "unauthenticated" => Self::Unauthenticated,
+            "forbidden" => Self::Forbidden { reason },
+            "not_found" => Self::NotFound { kind },
+            "invalid" => Self::Invalid { problems },
+            "conflict" => Self::Conflict { message },
+            "busy" => Self::Busy { message, job, retry_after },
+            "unavailable" => Self::Unavailable { service, message },
+            "internal" => Self::Internal { request },
+            _ => return Err(format!("there is no error `{code}`")),
+        })
+    }
 }
 
 /// One wrong value.
@@ -205,5 +239,30 @@ mod tests {
         assert!(away.message(Locale::en).starts_with("Muelle does not answer."));
         assert!(away.message(Locale::es).starts_with("Muelle no responde."));
         assert_eq!(Error::unavailable("engine", "It is away.").message(Locale::en), "It is away.");
+    }
+
+    #[test]
+    fn every_case_is_read_as_it_was_written() {
+        let busy = |job: Option<&str>, retry_after| Error::Busy {
+            message: "m".to_owned(),
+            job: job.map(str::to_owned),
+            retry_after,
+        };
+        for error in [
+            Error::Unauthenticated,
+            Error::Forbidden { reason: "r".to_owned() },
+            Error::not_found("machine"),
+            Error::invalid("name", "m"),
+            Error::conflict("m"),
+            busy(Some("j"), None),
+            busy(None, Some(3)),
+            Error::unavailable("engine", "m"),
+            Error::Internal { request: "7".to_owned() },
+        ] {
+            let written = serde_json::to_value(&error).expect("it can be written");
+            assert_eq!(written["code"], error.code());
+            assert_eq!(serde_json::from_value::<Error>(written).expect("it can be read"), error);
+        }
+        assert!(serde_json::from_str::<Error>(r#"{"code": "unheard_of"}"#).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     app::use_session,
-    deployments::model::{EngineState, EngineStatus},
+    deployments::model::EngineState,
     error::Result,
     events::{client::use_changes, model::Topic},
     i18n::{Locale, say, t, t_string, td_string, use_i18n},
@@ -13,10 +13,10 @@ use crate::{
     },
     json::Json,
     provisioning::{
-        model::{Run, RunState},
+        model::RunState,
         ui::{RunBadge, short, state_word},
     },
-    storage::{self, kinds},
+    storage::{self, Schedule, kinds},
     time::Timestamp,
     ui::{Ago, Badge, ButtonLook, Icon, LinkButton, Live, LiveView, Outdated, PageHead, Panel, Tone, bytes},
 };
@@ -30,7 +30,7 @@ pub struct Overview {
     /// What needs attention, the worst first.
     pub attention: Vec<Attention>,
     /// Every engine.
-    pub engines: Vec<EngineStatus>,
+    pub engines: Vec<Engine>,
     /// The database.
     pub database: Part,
     /// Ansible.
@@ -40,7 +40,9 @@ pub struct Overview {
     /// The last jobs.
     pub jobs: Vec<Job>,
     /// The last runs.
-    pub runs: Vec<Run>,
+    pub runs: Vec<LastRun>,
+    /// The schedules that come next, the soonest first.
+    pub next: Vec<NextSchedule>,
     /// The last changes of records; `None` for people who may not see the audit trail.
     pub changes: Option<Vec<LastChange>>,
 }
@@ -60,9 +62,54 @@ pub struct Part {
     pub hint: Option<String>,
 }
 
+/// An engine, as far as home tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Engine {
+    /// Its name.
+    pub name: String,
+    /// How the connection stands.
+    pub state: EngineState,
+    /// Why it is not up, in words for a person, with what to do.
+    pub problem: Option<String>,
+    /// Its version and that of its API; the last known while it is away, as what follows.
+    pub version: Option<String>,
+    /// Containers that run.
+    pub running: i64,
+    /// Containers that do not.
+    pub stopped: i64,
+    /// Images.
+    pub images: i64,
+    /// Bytes that all of it takes on the disk.
+    pub on_disk: Option<i64>,
+}
+
+/// A run, as far as home tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LastRun {
+    /// The run.
+    pub id: Id<Job>,
+    /// The playbook's name then.
+    pub playbook: String,
+    /// How it stands.
+    pub state: RunState,
+    /// When it was asked for.
+    pub at: Timestamp,
+}
+
+/// A schedule, as far as home tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NextSchedule {
+    /// The schedule.
+    pub id: Id<Schedule>,
+    /// Its name.
+    pub name: String,
+    /// When it comes next.
+    pub at: Timestamp,
+}
+
 /// One thing that needs attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "what", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Attention {
     /// An engine does not answer.
     EngineAway {
@@ -170,7 +217,7 @@ pub async fn overview() -> Result<Overview> {
 
 #[cfg(feature = "ssr")]
 mod server {
-    use super::{Attention, LastChange, Overview, Part, Trouble};
+    use super::{Attention, Engine, LastChange, LastRun, NextSchedule, Overview, Part, Trouble};
     use crate::{
         authentication::server::{Context, Proof, Reading, Scope},
         deployments::{
@@ -190,7 +237,8 @@ mod server {
             server::store as runs,
         },
         storage::{
-            item::{Query, server::store},
+            Schedule,
+            item::{Filter, Item as _, Query, Record, Sort, calls::typed, server::store},
             kinds,
         },
         time::Timestamp,
@@ -260,7 +308,7 @@ mod server {
         let query = JobQuery { per_page: FEW, ..JobQuery::default() };
         Ok(Overview {
             attention,
-            engines,
+            engines: engines.into_iter().map(engine).collect(),
             database: Part {
                 is_up: status.database.is_up,
                 name: if status.database.kind == "postgres" { "PostgreSQL" } else { "SQLite" }.to_owned(),
@@ -277,7 +325,8 @@ mod server {
             },
             records: records(context).await?,
             jobs: jobs::list(state, &job_permit, &query).await?.items,
-            runs: runs::list(state, &run_permit, &last_runs).await?.items,
+            runs: runs::list(state, &run_permit, &last_runs).await?.items.into_iter().map(last_run).collect(),
+            next: next(context).await?,
             changes: changes(context).await?,
         })
     }
@@ -304,6 +353,44 @@ mod server {
             low
         });
         tokio::time::timeout(DISK_PATIENCE, look).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn engine(status: EngineStatus) -> Engine {
+        let EngineStatus { name, state, problem, info, data_usage, .. } = status;
+        let version = info.as_ref().map(|info| format!("{} · API {}", info.version, info.api_version));
+        let info = info.unwrap_or_default();
+        Engine {
+            name,
+            state,
+            problem,
+            version,
+            running: info.containers_running,
+            stopped: info.containers_stopped,
+            images: info.images,
+            on_disk: data_usage
+                .map(|usage| usage.images.size + usage.containers.size + usage.volumes.size + usage.build_cache.size),
+        }
+    }
+
+    fn last_run(run: Run) -> LastRun {
+        LastRun { id: run.id, playbook: run.playbook_name, state: run.state, at: run.created_at }
+    }
+
+    /// The schedules that come next.
+    async fn next(context: &Context) -> Result<Vec<NextSchedule>> {
+        let permit = context.permit::<Reading>(Schedule::KIND.name)?;
+        let query = Query {
+            filter: vec![Filter { field: "enabled".to_owned(), values: vec!["true".to_owned()] }],
+            sort: vec![Sort { field: "next_at".to_owned(), descending: false }],
+            per_page: FEW,
+            ..Query::default()
+        };
+        let page = store::find(&context.state, &permit, &Schedule::KIND, &query).await?;
+        let read = |record| {
+            let record: Record<Schedule> = typed(record)?;
+            Ok(record.item.next_at.map(|at| NextSchedule { id: record.id(), name: record.item.name, at }))
+        };
+        page.items.into_iter().filter_map(|record| read(record).transpose()).collect()
     }
 
     fn failed_run(run: Run) -> Attention {
@@ -457,6 +544,7 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
     let records = Memo::new(move |_| all.with(|all| all.records.clone()));
     let jobs = Memo::new(move |_| all.with(|all| all.jobs.clone()));
     let runs = Memo::new(move |_| all.with(|all| all.runs.clone()));
+    let next = Memo::new(move |_| all.with(|all| all.next.clone()));
     let changes = Memo::new(move |_| all.with(|all| all.changes.clone()));
     view! {
         <Head count=Signal::derive(move || Some(attention.with(Vec::len))) />
@@ -528,7 +616,17 @@ fn Everything(live: Live<Overview>) -> impl IntoView {
             >
                 <LastRuns runs />
             </Panel>
-            <crate::provisioning::ui::schedule::NextSchedules />
+            {move || {
+                let next = next.get();
+                (!next.is_empty()).then(|| view! {
+                    <Panel
+                        title=say!(i18n, schedules.page.next_runs)
+                        end=ViewFn::from(move || view! { <a class="link" href="/schedules">{t!(i18n, schedules.page.all)}</a> })
+                    >
+                        <NextSchedules next />
+                    </Panel>
+                })
+            }}
             <Panel
                 title=say!(i18n, work.home.last_jobs)
                 end=ViewFn::from(move || view! { <a class="link" href="/jobs">{t!(i18n, work.drawer.all)}</a> })
@@ -649,7 +747,7 @@ fn attention_title(it: &Attention, locale: Locale) -> String {
 }
 
 #[component]
-fn EnginesPanel(engines: Memo<Vec<EngineStatus>>) -> impl IntoView {
+fn EnginesPanel(engines: Memo<Vec<Engine>>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         <Panel
@@ -658,35 +756,29 @@ fn EnginesPanel(engines: Memo<Vec<EngineStatus>>) -> impl IntoView {
         >
             {move || engines.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, work.home.no_engine)}</p> })}
             {move || engines.get().into_iter().map(|engine| {
-                let info = engine.info.clone();
-                let on_disk = engine.data_usage.as_ref().map(|usage| {
-                    usage.images.size + usage.containers.size + usage.volumes.size + usage.build_cache.size
-                });
                 view! {
                     <div class="panel__body home__engine">
                         <p>
                             <strong>{engine.name.clone()}</strong>
                             " "
-                            <span class="soft">
-                                {info.as_ref().map(|info| format!("{} · API {}", info.version, info.api_version))}
-                            </span>
+                            <span class="soft">{engine.version.clone()}</span>
                         </p>
-                        {match info {
-                            Some(info) => view! {
+                        {match engine.version {
+                            Some(_) => view! {
                                 <div class="home__stats">
                                     <a class="stat" href="/containers?state=running">
-                                        <b>{info.containers_running}</b>
+                                        <b>{engine.running}</b>
                                         <span>{t!(i18n, work.home.running)}</span>
                                     </a>
                                     <a class="stat" href="/containers">
-                                        <b>{info.containers_stopped}</b>
+                                        <b>{engine.stopped}</b>
                                         <span>{t!(i18n, work.home.stopped)}</span>
                                     </a>
                                     <a class="stat" href="/images">
-                                        <b>{info.images}</b>
+                                        <b>{engine.images}</b>
                                         <span>{t!(i18n, work.home.images)}</span>
                                     </a>
-                                    {on_disk.map(|size| view! {
+                                    {engine.on_disk.map(|size| view! {
                                         <div class="stat">
                                             <b>{bytes(size, i18n.get_locale())}</b>
                                             <span>{t!(i18n, work.home.on_disk)}</span>
@@ -745,16 +837,30 @@ fn LastJobs(jobs: Memo<Vec<Job>>) -> impl IntoView {
 }
 
 #[component]
-fn LastRuns(runs: Memo<Vec<Run>>) -> impl IntoView {
+fn LastRuns(runs: Memo<Vec<LastRun>>) -> impl IntoView {
     let i18n = use_i18n();
     view! {
         {move || runs.with(Vec::is_empty).then(|| view! { <p class="panel__body soft">{t!(i18n, run_page.home.none)}</p> })}
         <ul class="home__list">
             {move || runs.get().into_iter().map(|run| view! {
                 <li>
-                    <a class="truncate" href=format!("/runs/{}", run.id)>{run.playbook_name}</a>
-                    <span class="faint"><Ago at=run.created_at /></span>
+                    <a class="truncate" href=format!("/runs/{}", run.id)>{run.playbook}</a>
+                    <span class="faint"><Ago at=run.at /></span>
                     <RunBadge state=Signal::stored(run.state) />
+                </li>
+            }).collect_view()}
+        </ul>
+    }
+}
+
+#[component]
+fn NextSchedules(next: Vec<NextSchedule>) -> impl IntoView {
+    view! {
+        <ul class="home__list">
+            {next.into_iter().map(|schedule| view! {
+                <li>
+                    <a class="truncate" href=format!("/schedules/{}", schedule.id)>{schedule.name}</a>
+                    <span class="faint"><Ago at=schedule.at /></span>
                 </li>
             }).collect_view()}
         </ul>

@@ -47,7 +47,7 @@ test('a pull that cannot work says so in the registry\'s words', async ({ page }
 test('a part of the program that does not come is told, and asked for again', async ({ page, guard }) => {
   guard.expects(/ERR_FAILED|Failed to fetch/);
   await page.route('**/pkg/split_*.wasm', (route) => route.abort());
-  await open(page, '/containers');
+  await open(page, '/');
 
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Images' }).click();
   await expect(page.getByRole('alert')).toContainText('Muelle does not answer');
@@ -55,6 +55,20 @@ test('a part of the program that does not come is told, and asked for again', as
   await page.getByRole('button', { name: 'Try again' }).click();
   await expect(page).toHaveURL(/\/images$/);
   await expect(page.getByRole('heading', { level: 1, name: 'Images' })).toBeVisible();
+});
+
+test('a page stands as it was written until its part has come, and listens then', async ({ page, guard }) => {
+  guard.expects(/ERR_FAILED|Failed to fetch/);
+  let refused = 0;
+  await page.route('**/pkg/split_*.wasm', (route) => (refused++ < 3 ? route.abort() : route.continue()));
+  await page.goto('/images');
+  await expect(page.getByRole('heading', { level: 1, name: 'Images' })).toBeVisible();
+  await expect(page.locator('html')).not.toHaveAttribute('data-hydrated');
+
+  await ready(page);
+  expect(refused).toBeGreaterThan(3);
+  await page.getByRole('button', { name: `More for ${image}` }).click();
+  await expect(page.getByRole('button', { name: 'Tag…' })).toBeVisible();
 });
 
 test('an image gets a further name, shows its layers, and starts a container', async ({ page, docker }) => {

@@ -1,21 +1,17 @@
 //! The frame around every page of a signed-in person: sidebar, top bar, toasts.
 
-use super::{
-    palette::Palette,
-    session::use_session,
-    theme::{ThemeButton, setting},
-};
+use super::{palette::Palette, session::use_session, theme::ThemeButton};
 use crate::{
     authentication::policy::{self, Verb},
     events::client::{self as events, Lamp},
-    i18n::{Locale, say, t, t_string, td_string, use_i18n},
+    i18n::{self, Locale, say, t, t_string, td_string, use_i18n},
     storage::{
         item::{Tenancy, ui::use_names},
         kinds,
     },
     ui::{
-        ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, toast,
-        use_address,
+        ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, setting,
+        toast, use_address,
     },
 };
 use icondata_lu as lu;
@@ -280,10 +276,13 @@ fn ConnectionLamp() -> impl IntoView {
 
 /// Shows everything in the other language.
 pub(super) fn switch_language(i18n: I18nContext<Locale>) {
-    i18n.set_locale(match i18n.get_locale_untracked() {
-        Locale::en => Locale::es,
-        Locale::es => Locale::en,
-    });
+    i18n::choose(
+        i18n,
+        match i18n.get_locale_untracked() {
+            Locale::en => Locale::es,
+            Locale::es => Locale::en,
+        },
+    );
 }
 
 /// What a list calls the customer whose things it shows, in its address; `None` where it shows no customer's.

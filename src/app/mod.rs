@@ -10,13 +10,12 @@ pub use frame::Mark;
 #[cfg(feature = "hydrate")]
 pub use session::end_session;
 pub use session::{refusal, use_session};
-pub use theme::setting;
 
 use crate::{
     authentication::ui::{SetupPage, SignInPage},
     deployments::ui as deployments,
     error::Error,
-    i18n::{I18nContextProvider, say, t, use_i18n},
+    i18n::{self, I18nContextProvider, say, t, use_i18n},
     provisioning::ui as provisioning,
     storage::item::ui::RecordRoutes,
     ui::{DocumentTitle, Icon, answer_with, part},
@@ -26,29 +25,34 @@ use icondata_lu as lu;
 use leptos::prelude::*;
 use leptos_meta::{HashedStylesheet, MetaTags, Title, provide_meta_context};
 use leptos_router::{
-    Lazy, SsrMode,
+    SsrMode,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
 
+// Where people begin, so these come without the rest of their modules.
+part! { start:
+    CONTAINERS_PAGE => deployments::ContainersPage(),
+    SETUP_PAGE => SetupPage(),
+}
+
 part! { deployments:
-    ContainerPage => deployments::ContainerPage(),
-    ContainersPage => deployments::ContainersPage(),
-    CreatePage => deployments::CreatePage(),
-    ImagePage => deployments::ImagePage(),
-    ImagesPage => deployments::ImagesPage(),
-    JobsPage => crate::jobs::ui::JobsPage(),
-    OneJobPage => crate::jobs::ui::OneJobPage(),
+    CONTAINER_PAGE => deployments::ContainerPage(),
+    CREATE_PAGE => deployments::CreatePage(),
+    IMAGE_PAGE => deployments::ImagePage(),
+    IMAGES_PAGE => deployments::ImagesPage(),
+    JOBS_PAGE => crate::jobs::ui::JobsPage(),
+    ONE_JOB_PAGE => crate::jobs::ui::OneJobPage(),
 }
 
 // The account is small and nobody's part: it stands where the least is loaded for it.
 part! { provisioning:
-    AccountPage => crate::authentication::ui::AccountPage(),
-    ComparePage => provisioning::ComparePage(),
-    NewRunPage => provisioning::NewRunPage(),
-    RunPage => provisioning::RunPage(),
-    RunPlaybookPage => provisioning::RunPlaybookPage(),
-    RunsPage => provisioning::RunsPage(),
+    ACCOUNT_PAGE => crate::authentication::ui::AccountPage(),
+    COMPARE_PAGE => provisioning::ComparePage(),
+    NEW_RUN_PAGE => provisioning::NewRunPage(),
+    RUN_PAGE => provisioning::RunPage(),
+    RUN_PLAYBOOK_PAGE => provisioning::RunPlaybookPage(),
+    RUNS_PAGE => provisioning::RunsPage(),
 }
 
 /// The document that the server sends.
@@ -78,35 +82,29 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     session::provide_session();
-    // Tells tests and style sheets that the page listens; effects run in the browser only.
-    Effect::new(|| {
-        if let Some(root) = document().document_element() {
-            drop(root.set_attribute("data-hydrated", "true"));
-        }
-    });
     view! {
-        <I18nContextProvider>
+        <I18nContextProvider ssr_lang_header_getter=i18n::asked()>
             <theme::ThemeAttribute />
             <Title formatter=|title: String| if title.is_empty() { "Muelle".to_owned() } else { format!("{title} · Muelle") } />
             <Router>
                 <Routes fallback=NotFound>
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
-                    <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async />
+                    <Route path=path!("/setup") view=SETUP_PAGE ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
-                        <Route path=path!("/containers") view={Lazy::<ContainersPage>::new()} />
-                        <Route path=path!("/containers/new") view={Lazy::<CreatePage>::new()} />
-                        <Route path=path!("/containers/:id") view={Lazy::<ContainerPage>::new()} />
-                        <Route path=path!("/images") view={Lazy::<ImagesPage>::new()} />
-                        <Route path=path!("/images/:id") view={Lazy::<ImagePage>::new()} />
+                        <Route path=path!("/containers") view=CONTAINERS_PAGE />
+                        <Route path=path!("/containers/new") view=CREATE_PAGE />
+                        <Route path=path!("/containers/:id") view=CONTAINER_PAGE />
+                        <Route path=path!("/images") view=IMAGES_PAGE />
+                        <Route path=path!("/images/:id") view=IMAGE_PAGE />
                         <Route path=path!("") view=crate::home::HomePage />
-                        <Route path=path!("/jobs") view={Lazy::<JobsPage>::new()} />
-                        <Route path=path!("/jobs/:id") view={Lazy::<OneJobPage>::new()} />
-                        <Route path=path!("account") view={Lazy::<AccountPage>::new()} />
-                        <Route path=path!("/runs") view={Lazy::<RunsPage>::new()} />
-                        <Route path=path!("/runs/new") view={Lazy::<NewRunPage>::new()} />
-                        <Route path=path!("/runs/:id") view={Lazy::<RunPage>::new()} />
-                        <Route path=path!("/runs/:id/compare/:other") view={Lazy::<ComparePage>::new()} />
-                        <Route path=path!("/playbooks/:id/run") view={Lazy::<RunPlaybookPage>::new()} />
+                        <Route path=path!("/jobs") view=JOBS_PAGE />
+                        <Route path=path!("/jobs/:id") view=ONE_JOB_PAGE />
+                        <Route path=path!("account") view=ACCOUNT_PAGE />
+                        <Route path=path!("/runs") view=RUNS_PAGE />
+                        <Route path=path!("/runs/new") view=NEW_RUN_PAGE />
+                        <Route path=path!("/runs/:id") view=RUN_PAGE />
+                        <Route path=path!("/runs/:id/compare/:other") view=COMPARE_PAGE />
+                        <Route path=path!("/playbooks/:id/run") view=RUN_PLAYBOOK_PAGE />
                         // Takes any first part of an address, so it stands last.
                         <RecordRoutes />
                     </ParentRoute>

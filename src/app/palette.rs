@@ -7,12 +7,13 @@ use super::{
 };
 use crate::{
     authentication::policy::Verb,
+    error::{Error, SERVER},
     i18n::{Locale, say, t, td_string, use_i18n},
     storage::kinds,
-    ui::{Dialog, Icon},
+    ui::{Dialog, Icon, part::Coming, use_toasts},
 };
 use icondata_lu as lu;
-use leptos::{html, prelude::*};
+use leptos::{html, prelude::*, wasm_split::SplitLoaderError};
 use std::sync::Arc;
 
 /// Something the palette offers.
@@ -99,12 +100,45 @@ fn offered() -> Vec<Entry> {
     offered
 }
 
-/// The palette; Ctrl-K (or Command-K) opens it.
+/// The palette; Ctrl-K (or Command-K) opens it. It comes when it is first opened.
 #[component]
 pub(super) fn Palette(
     /// Whether it is shown.
     open: RwSignal<bool>,
 ) -> impl IntoView {
+    let toasts = use_toasts();
+    let dialog = Coming::new();
+    Effect::new(move || {
+        if open.get() && !dialog.has_come() {
+            dialog.ask(
+                move || async move { palette_dialog(open).await.ok() },
+                move || {
+                    toasts.failed(&Error::unavailable(SERVER, ""));
+                    open.try_set(false);
+                },
+            );
+        }
+    });
+    #[cfg(feature = "hydrate")]
+    {
+        let listening = window_event_listener(leptos::ev::keydown, move |event| {
+            if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k") {
+                event.prevent_default();
+                open.set(true);
+            }
+        });
+        on_cleanup(move || listening.remove());
+    }
+    move || dialog.take()
+}
+
+#[leptos::wasm_split::wasm_split(start, wasm_split_path = leptos::wasm_split, fallible)]
+fn palette_dialog(open: RwSignal<bool>) -> Result<AnyView, SplitLoaderError> {
+    Ok(view! { <PaletteDialog open /> }.into_any())
+}
+
+#[component]
+fn PaletteDialog(open: RwSignal<bool>) -> impl IntoView {
     let i18n = use_i18n();
     let words = RwSignal::new(String::new());
     let chosen = RwSignal::new(0_usize);
@@ -116,6 +150,13 @@ pub(super) fn Palette(
             let is_meant = |entry: &Entry| (entry.label)(locale).to_lowercase().contains(words.trim());
             all.iter().enumerate().filter(|(_, entry)| is_meant(entry)).map(|(index, _)| index).collect::<Vec<_>>()
         })
+    });
+    // Each opening begins anew.
+    Effect::new(move || {
+        if open.get() {
+            words.set(String::new());
+            chosen.set(0);
+        }
     });
     // A press on the entry itself, so that a page with unsaved changes is asked first.
     let go = move || {
@@ -129,18 +170,6 @@ pub(super) fn Palette(
             }
         }
     };
-    #[cfg(feature = "hydrate")]
-    {
-        let listening = window_event_listener(leptos::ev::keydown, move |event| {
-            if (event.ctrl_key() || event.meta_key()) && event.key().eq_ignore_ascii_case("k") {
-                event.prevent_default();
-                words.set(String::new());
-                chosen.set(0);
-                open.set(true);
-            }
-        });
-        on_cleanup(move || listening.remove());
-    }
     let input = NodeRef::<html::Input>::new();
     Effect::new(move || {
         if let (true, Some(input)) = (open.get(), input.get()) {

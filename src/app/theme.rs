@@ -3,26 +3,14 @@
 
 use crate::{
     i18n::{t_string, use_i18n},
-    ui::{ActionButton, ButtonLook},
+    ui::{ActionButton, ButtonLook, setting},
 };
 use leptos::prelude::*;
-use leptos::server::codee::string::FromToStringCodec;
 use leptos_meta::Html;
-use leptos_use::{SameSite, UseCookieOptions, use_cookie_with_options};
-
-const YEAR_MS: i64 = 365 * 24 * 3600 * 1000;
-
-/// A small setting of this browser, kept in a cookie for a year.
-pub fn setting(name: &str) -> (Signal<Option<String>>, WriteSignal<Option<String>>) {
-    use_cookie_with_options::<String, FromToStringCodec>(
-        name,
-        UseCookieOptions::default().max_age(YEAR_MS).same_site(SameSite::Lax).path("/"),
-    )
-}
 
 #[derive(Clone, Copy)]
 struct Theme {
-    chosen: Signal<Option<String>>,
+    chosen: ReadSignal<Option<String>>,
     choose: WriteSignal<Option<String>>,
 }
 

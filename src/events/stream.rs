@@ -1,6 +1,6 @@
 //! One stream of server-sent events in the browser, which is opened again for as long as it is wanted.
 
-use crate::{authentication::api::read_account, error::Error};
+use crate::{authentication::api::check_login, error::Error};
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 use serde::Deserialize;
 use std::{
@@ -166,7 +166,7 @@ impl EventStream {
         self.later();
         let weak = Rc::downgrade(self);
         leptos::task::spawn_local(async move {
-            if let (Err(Error::Unauthenticated), Some(stream)) = (read_account().await, weak.upgrade()) {
+            if let (Err(Error::Unauthenticated), Some(stream)) = (check_login().await, weak.upgrade()) {
                 stream.close();
                 crate::app::end_session();
             }

@@ -35,6 +35,37 @@ pub fn copy(text: &str) {
     let _ = text;
 }
 
+/// The attribute of the document that tells tests that the page listens to the person.
+#[cfg(feature = "hydrate")]
+const TAKEN_OVER: &str = "data-hydrated";
+
+/// Tells that the page which the server wrote was taken over.
+#[cfg(feature = "hydrate")]
+pub fn tell_taken_over() {
+    if let Some(root) = document().document_element() {
+        drop(root.set_attribute(TAKEN_OVER, "true"));
+    }
+}
+
+/// Whether the page which the server wrote was taken over.
+pub fn is_taken_over() -> bool {
+    #[cfg(feature = "hydrate")]
+    return document().document_element().is_some_and(|root| root.has_attribute(TAKEN_OVER));
+    #[cfg(not(feature = "hydrate"))]
+    false
+}
+
+/// Passes time.
+pub async fn wait(time: std::time::Duration) {
+    #[cfg(feature = "hydrate")]
+    {
+        let begin = |done: js_sys::Function, _| set_timeout(move || drop(done.call0(&done)), time);
+        drop(wasm_bindgen_futures::JsFuture::from(js_sys::Promise::new(&mut { begin })).await);
+    }
+    #[cfg(not(feature = "hydrate"))]
+    let _ = time;
+}
+
 /// Rows as CSV that spreadsheets open: quoted where needed, and nothing that they would run as a formula.
 pub fn csv(rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let mut text = String::new();

@@ -9,14 +9,19 @@ use leptos::prelude::*;
 /// A size in bytes in the unit that keeps it short: `1.4 GB`, powers of 1000 as Docker shows them.
 pub fn bytes(size: i64, locale: Locale) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = size.max(0) as f64;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
+    // Room for the factors below; nothing is half an exabyte.
+    let size = size.clamp(0, i64::MAX / 20);
+    let (mut scale, mut unit) = (1_i64, 0);
+    while 2 * size >= 1999 * scale && unit + 1 < UNITS.len() {
+        scale *= 1000;
         unit += 1;
     }
-    let digits = usize::from(unit > 0 && value < 99.95);
-    let text = format!("{value:.digits$} {}", UNITS[unit]);
+    let tenths = (10 * size + scale / 2) / scale;
+    let text = if unit > 0 && tenths < 1000 {
+        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+    } else {
+        format!("{} {}", (size + scale / 2) / scale, UNITS[unit])
+    };
     match locale {
         Locale::en => text,
         Locale::es => text.replace('.', ","),

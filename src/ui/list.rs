@@ -6,11 +6,9 @@ use super::{
     button::{ActionButton, ButtonLook, LinkButton},
     icon::Icon,
     menu::{Menu, MenuItem},
+    setting::setting,
 };
-use crate::{
-    app::setting,
-    i18n::{Locale, say, t, t_string, use_i18n},
-};
+use crate::i18n::{Locale, say, t, t_string, use_i18n};
 use icondata_lu as lu;
 use leptos::{leptos_dom::helpers::TimeoutHandle, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};

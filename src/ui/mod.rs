@@ -18,6 +18,7 @@ pub mod menu;
 pub mod page;
 pub(crate) mod part;
 pub mod picker;
+pub mod setting;
 pub mod states;
 pub mod toast;
 
@@ -38,5 +39,6 @@ pub use menu::{Menu, MenuItem, MenuLink, hide_popover};
 pub use page::{DocumentTitle, PageHead, Panel};
 pub(crate) use part::part;
 pub use picker::{Pick, PickerField};
+pub use setting::setting;
 pub use states::{Empty, Notice, Skeleton, Trouble, answer_with};
 pub use toast::{ToastStack, Toasts, provide_toasts, use_toasts};

@@ -219,6 +219,7 @@ const FUNCTIONS: &[(&str, Who, &str)] = &[
     ("run_result", Who::OfAcme(200), r#"{"id": "{run}", "sequence": 1}"#),
     ("start_run", Who::Workers(422), r#"{"request": {"playbook": "019acb6a-0000-7000-8000-000000000000"}}"#),
     ("check_connection", Who::OperatorsOfAcme(200), r#"{"machine": "{machine}", "credentials": []}"#),
+    ("check_login", Who::All(200), ""),
     ("container", Who::All(404), r#"{"engine": "local", "id": "x"}"#),
     ("credential_uses", Who::All(404), r#"{"id": "00000000-0000-7000-8000-000000000000"}"#),
     (
@@ -269,6 +270,7 @@ const RECORD_FUNCTIONS: &[(&str, bool)] = &[
     ("get_record", false),
     ("record_history", false),
     ("reference_choices", false),
+    ("record_names", false),
     ("save_record", true),
     ("remove_records", true),
     ("restore_record", true),
@@ -753,7 +755,7 @@ async fn every_server_function_lets_in_whom_the_table_says_and_nobody_else() {
                 403
             } else {
                 match name {
-                    "find_records" | "reference_choices" | "remove_records" => 200,
+                    "find_records" | "record_names" | "reference_choices" | "remove_records" => 200,
                     "preview_import" | "import_records" => 422,
                     _ if !in_reach => 404,
                     "get_record" | "record_history" => 200,

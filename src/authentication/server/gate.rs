@@ -211,7 +211,8 @@ fn credential(headers: &HeaderMap, is_secure: bool) -> Option<(Bearer, String)> 
     cookies(headers).find(|(known, _)| *known == name).map(|(_, value)| (Bearer::Cookie, value.to_owned()))
 }
 
-fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+/// The cookies of a request: name and value.
+pub fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -323,7 +324,7 @@ fn walk_back(peer: IpAddr, headers: &HeaderMap, trusted: impl Fn(IpAddr) -> bool
 
 /// The language of answers: what was chosen on the page, else what the browser asks for.
 pub fn locale(headers: &HeaderMap) -> Locale {
-    let chosen = cookies(headers).find(|(name, _)| *name == "i18n_pref_locale").map(|(_, value)| value.to_owned());
+    let chosen = cookies(headers).find(|(name, _)| *name == crate::i18n::COOKIE).map(|(_, value)| value.to_owned());
     let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     chosen
         .iter()

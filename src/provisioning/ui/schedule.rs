@@ -9,7 +9,6 @@ use crate::{
     },
     authentication::policy::Verb,
     error::{Error, Result},
-    events::{client::use_changes, model::Topic},
     i18n::{Locale, say, t, t_string, td_string, use_i18n},
     id::Id,
     jobs::model::Job,
@@ -21,8 +20,8 @@ use crate::{
     storage::{
         Schedule,
         item::{
-            Filter, Item as _, Query, RawRecord, Record, Shape, Sort, Text,
-            calls::{Begun, find, typed},
+            Item as _, RawRecord, Record, Shape, Text,
+            calls::{Begun, typed},
         },
         schedule::LastResult,
     },
@@ -37,9 +36,6 @@ use serde_json::Value;
 
 /// Milliseconds without a letter until the server is asked what a rule means.
 const PAUSE: f64 = 250.0;
-
-/// Schedules that home shows.
-const NEXT: u32 = 5;
 
 /// Rules that many people want, with their names.
 const PRESETS: [(&str, Text); 5] = [
@@ -384,51 +380,4 @@ fn RunNow(id: Id<Schedule>, name: Memo<String>) -> impl IntoView {
             on_press=Callback::new(move |()| drop(run.dispatch(())))
         />
     }
-}
-
-/// Which schedules come next, for the home page; nothing where there are none.
-#[component]
-pub fn NextSchedules() -> impl IntoView {
-    let i18n = use_i18n();
-    let changes = use_changes(vec![Topic::Records(Schedule::KIND.name.to_owned())]);
-    let found = resource(move || changes.get(), |_| next_schedules());
-    let panel = move |next: Vec<Record<Schedule>>| {
-        view! {
-            <Panel
-                title=say!(i18n, schedules.page.next_runs)
-                end=ViewFn::from(move || view! { <a class="link" href="/schedules">{t!(i18n, schedules.page.all)}</a> })
-            >
-                <ul class="home__list">
-                    {next
-                        .into_iter()
-                        .filter_map(|record| Some((record.base.id, record.item.name, record.item.next_at?)))
-                        .map(|(id, name, at)| view! {
-                            <li>
-                                <a class="truncate" href=format!("/schedules/{id}")>{name}</a>
-                                <span class="faint"><Ago at /></span>
-                            </li>
-                        })
-                        .collect_view()}
-                </ul>
-            </Panel>
-        }
-    };
-    view! {
-        <Awaited
-            resource=found
-            fallback=|| ()
-            // Home tells what there is; that this part is missing is told by nothing being there.
-            view=move || move || found.get().and_then(Result::ok).filter(|next| !next.is_empty()).map(panel)
-        />
-    }
-}
-
-async fn next_schedules() -> Result<Vec<Record<Schedule>>> {
-    let query = Query {
-        filter: vec![Filter { field: "enabled".to_owned(), values: vec!["true".to_owned()] }],
-        sort: vec![Sort { field: "next_at".to_owned(), descending: false }],
-        per_page: NEXT,
-        ..Query::default()
-    };
-    find::<Schedule>(query).await
 }

@@ -211,6 +211,16 @@ pub async fn reference_choices(kind: String, search: String, customer: Option<St
     here::candidates(&permit, kind, search, customer).await
 }
 
+/// The names of a kind's records, as many as one page holds.
+///
+/// # Errors
+/// [`Error::Forbidden`] where the kind cannot be read.
+#[server(prefix = "/api/fn", endpoint = "record_names", input = Json, output = Json)]
+pub async fn record_names(kind: String) -> Result<Vec<Candidate>> {
+    let (permit, kind) = here::permit::<here::Reading>(&kind)?;
+    here::named(&permit, kind, Query { per_page: super::query::PER_PAGE_MAX, ..Query::default() }).await
+}
+
 /// What an import of this CSV would do.
 ///
 /// # Errors
@@ -229,14 +239,6 @@ pub async fn preview_import(kind: String, csv: String) -> Result<Import> {
 pub async fn import_records(kind: String, csv: String) -> Result<Import> {
     let (permit, kind) = here::permit::<here::Creating>(&kind)?;
     here::exchange::import(&permit, kind, &csv, true).await
-}
-
-/// A page of `T`, typed.
-///
-/// # Errors
-/// As [`find_records`].
-pub async fn find<T: Item>(query: Query) -> Result<Vec<Record<T>>> {
-    find_records(T::KIND.name.to_owned(), query).await?.items.into_iter().map(typed).collect()
 }
 
 /// One `T`, typed.
@@ -323,13 +325,15 @@ mod here {
         if kind.tenancy == Tenancy::PerCustomer && permit.scope().customer().is_none() {
             filter.push(Filter { field: "customer".to_owned(), values: vec![customer.unwrap_or_default()] });
         }
+        named(permit, kind, Query { search, filter, per_page: 20, ..Query::default() }).await
+    }
+
+    /// What a query finds, by name.
+    pub async fn named(permit: &Permit<Reading>, kind: &'static Kind, query: Query) -> Result<Vec<Candidate>> {
         let query = Query {
-            search,
-            filter,
             sort: vec![Sort { field: kind.title.to_owned(), descending: false }],
             fields: vec![kind.title.to_owned()],
-            per_page: 20,
-            ..Query::default()
+            ..query
         };
         let page = store::find(&permit.context().state, permit, kind, &query).await?;
         let label = |item: &crate::storage::item::Fields| match item.get(kind.title) {

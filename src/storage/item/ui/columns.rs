@@ -5,10 +5,10 @@ use super::{
     leading_field,
 };
 use crate::{
-    app::{beside, setting, use_session},
+    app::{beside, use_session},
     i18n::{say, t, use_i18n},
     text,
-    ui::Menu,
+    ui::{Menu, setting},
 };
 use leptos::prelude::*;
 

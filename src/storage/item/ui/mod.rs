@@ -19,21 +19,19 @@ mod work;
 pub use filters::RecordPicker;
 
 use super::{
-    Fields, Kind, Query, RawRecord, Shape,
+    Fields, Kind, RawRecord, Shape,
     calls::{self, Shown},
-    query::PER_PAGE_MAX,
 };
 use crate::{
     app::NotHere,
     error::Result,
     events::{client::use_changes, model::Topic},
     id::Id,
-    storage::{self, entry, kind_by_plural},
+    storage::{entry, kind_by_plural},
     ui::part,
 };
 use leptos::prelude::*;
 use leptos_router::{
-    Lazy,
     components::{Outlet, ParentRoute, Route},
     hooks::use_params_map,
     path,
@@ -46,11 +44,11 @@ use std::collections::BTreeMap;
 pub fn RecordRoutes() -> impl leptos_router::MatchNestedRoutes + Clone {
     view! {
         <ParentRoute path=path!(":plural") view=Outlet>
-            <Route path=path!("") view={Lazy::<List>::new()} />
-            <Route path=path!("new") view={Lazy::<New>::new()} />
-            <Route path=path!("import") view={Lazy::<Import>::new()} />
-            <Route path=path!(":id") view={Lazy::<Details>::new()} />
-            <Route path=path!(":id/edit") view={Lazy::<Edit>::new()} />
+            <Route path=path!("") view=LIST />
+            <Route path=path!("new") view=NEW />
+            <Route path=path!("import") view=IMPORT />
+            <Route path=path!(":id") view=DETAILS />
+            <Route path=path!(":id/edit") view=EDIT />
         </ParentRoute>
     }
     .into_inner()
@@ -67,7 +65,7 @@ pub fn expand_routes(routes: Vec<leptos_axum::AxumRouteListing>) -> Vec<leptos_a
             expanded.push(route);
             continue;
         };
-        for kind in storage::kinds() {
+        for kind in crate::storage::kinds() {
             let path = format!("/{}{rest}", kind.plural);
             let methods: Vec<_> = route.methods().collect();
             expanded.push(leptos_axum::AxumRouteListing::new(path, route.mode().clone(), methods, Vec::new()));
@@ -83,16 +81,9 @@ pub fn use_names(kind: &'static str) -> Signal<BTreeMap<String, String>> {
     Effect::new(move || {
         changes.track();
         leptos::task::spawn_local(async move {
-            let query = Query { per_page: PER_PAGE_MAX, ..Query::default() };
-            let (Ok(page), Some(kind)) = (calls::find_records(kind.to_owned(), query).await, storage::kind(kind))
-            else {
-                return;
-            };
-            let named = page.items.iter().map(|record| {
-                let name = record.item.get(kind.title).and_then(Value::as_str).unwrap_or_default();
-                (record.base.id.to_string(), name.to_owned())
-            });
-            names.try_set(named.collect());
+            if let Ok(named) = calls::record_names(kind.to_owned()).await {
+                names.try_set(named.into_iter().map(|record| (record.id, record.label)).collect());
+            }
         });
     });
     names.into()
@@ -111,13 +102,13 @@ fn of_kind(show: fn(&'static Kind, Option<Id<()>>) -> Option<AnyView>) -> AnyVie
 }
 
 part! { records:
-    List => of_kind(|kind, _| Some(view! { <list::ListPage kind /> }.into_any())),
-    New => of_kind(|kind, _| {
+    LIST => of_kind(|kind, _| Some(view! { <list::ListPage kind /> }.into_any())),
+    NEW => of_kind(|kind, _| {
         entry(kind.name).filter(|_| !kind.read_only).map(|entry| view! { <form::NewPage entry /> }.into_any())
     }),
-    Import => of_kind(|kind, _| kind.importable.then(|| view! { <import::ImportPage kind /> }.into_any())),
-    Details => of_kind(|kind, id| id.map(|id| view! { <details::DetailsPage kind id /> }.into_any())),
-    Edit => of_kind(|kind, id| {
+    IMPORT => of_kind(|kind, _| kind.importable.then(|| view! { <import::ImportPage kind /> }.into_any())),
+    DETAILS => of_kind(|kind, id| id.map(|id| view! { <details::DetailsPage kind id /> }.into_any())),
+    EDIT => of_kind(|kind, id| {
         let (entry, id) = (entry(kind.name).filter(|_| !kind.read_only)?, id?);
         Some(view! { <form::EditPage entry id /> }.into_any())
     }),
