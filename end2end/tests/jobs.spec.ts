@@ -91,6 +91,8 @@ test('the drawer closes behind a choice, and gives the focus back when it is clo
   const drawer = page.getByRole('dialog', { name: 'Running jobs' });
 
   await opener.click();
+  // The focus goes into the drawer once there is something in it to go to.
+  await expect(drawer.getByRole('link', { name: `Pull ${stalling.image}` })).toBeVisible();
   await page.keyboard.press('Tab');
   await page.keyboard.press('Escape');
   await expect(drawer).toBeHidden();

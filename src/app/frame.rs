@@ -10,8 +10,8 @@ use crate::{
         kinds,
     },
     ui::{
-        ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, format, setting,
-        toast, use_address,
+        ActionButton, ButtonLook, Icon, Menu, MenuItem, MenuLink, ToastStack, Tone, address::escaped, dialog, format,
+        setting, toast, use_address,
     },
 };
 use icondata_lu as lu;
@@ -130,6 +130,7 @@ fn ToSignIn(wanted: String) -> impl IntoView {
 fn SignedInFrame() -> impl IntoView {
     let i18n = use_i18n();
     toast::provide_toasts();
+    dialog::provide_count();
     format::provide_now();
     events::provide_events();
     let (sidebar, set_sidebar) = setting("sidebar");

@@ -116,19 +116,21 @@ pub fn ConfirmDialog(
     }
 }
 
+/// How many dialogs there were on the page.
+#[derive(Clone, Copy)]
+struct Count(StoredValue<u32>);
+
+/// Makes the one count of dialogs; called once by the frame, because it outlives every page.
+pub fn provide_count() {
+    provide_context(Count(StoredValue::new(0)));
+}
+
 /// A further identifier for a heading, the same on the server and at the first rendering because
 /// both count the dialogs of a page in the same order.
 fn heading_id() -> String {
-    #[derive(Clone, Copy)]
-    struct Count(StoredValue<u32>);
-
-    let count = use_context::<Count>().unwrap_or_else(|| {
-        let count = Count(StoredValue::new(0));
-        provide_context(count);
-        count
-    });
-    count.0.update_value(|n| *n += 1);
-    format!("dialog-{}", count.0.get_value())
+    let Count(count) = use_context::<Count>().expect("the frame provides the count");
+    count.update_value(|count| *count += 1);
+    format!("dialog-{}", count.get_value())
 }
 
 /// Comparison of elements, which only the browser can make.

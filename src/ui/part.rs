@@ -84,19 +84,15 @@ impl ChooseView for PartRoute {
 /// A view that comes with a part, once it is asked for. Cheap to copy.
 #[derive(Clone, Copy)]
 pub struct Coming {
-    view: StoredValue<Option<AnyView>, LocalStorage>,
-    has_come: RwSignal<bool>,
+    // Where a view is kept is bound to one thread, so the server, which asks for none, must not make the place.
+    view: RwSignal<Option<StoredValue<Option<AnyView>, LocalStorage>>>,
     owner: StoredValue<Option<Owner>>,
 }
 
 impl Coming {
     /// What the view makes belongs to the component that calls this.
     pub fn new() -> Self {
-        Self {
-            view: StoredValue::new_local(None),
-            has_come: RwSignal::new(false),
-            owner: StoredValue::new(Owner::current()),
-        }
+        Self { view: RwSignal::new(None), owner: StoredValue::new(Owner::current()) }
     }
 
     /// Asks for it; `missed` is called where it does not come.
@@ -109,10 +105,7 @@ impl Coming {
         let asked = owner.with(|| ScopedFuture::new(load()));
         leptos::task::spawn_local(async move {
             match asked.await {
-                Some(view) => {
-                    self.view.try_set_value(Some(view));
-                    self.has_come.try_set(true);
-                }
+                Some(view) => drop(self.view.try_set(Some(owner.with(|| StoredValue::new_local(Some(view)))))),
                 None => missed(),
             }
         });
@@ -120,13 +113,12 @@ impl Coming {
 
     /// The view, when it has come; to be shown once.
     pub fn take(self) -> Option<AnyView> {
-        self.has_come.track();
-        self.view.try_update_value(Option::take).flatten()
+        self.view.get()?.try_update_value(Option::take).flatten()
     }
 
     /// Whether it has come.
     pub fn has_come(self) -> bool {
-        self.has_come.get_untracked()
+        self.view.with_untracked(Option::is_some)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The binary, as whoever runs it sees it: what it says at its start, and its commands.
 
 use crate::process::{PATIENCE, Server};
+use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader},
@@ -60,6 +61,30 @@ async fn the_health_check_asks_through_tls_and_tells_a_dead_database() {
     assert!(!nobody.status.success(), "nobody listens yet");
     assert!(String::from_utf8_lossy(&dead.stderr).contains("answered 503"), "{dead:?}");
     drop(running);
+}
+
+/// The server writes a page with several threads, so nothing of it may be bound to the one that began it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_is_written_whole_whichever_threads_write_it() {
+    const PAGES: [&str; 8] = ["/", "/containers", "/images", "/jobs", "/runs", "/machines", "/schedules", "/account"];
+    let mut server = Server::new(BINARY);
+    server.set("MUELLE_LOG__FILTER", "error");
+    server.create_administrator();
+    server.start();
+    let client = reqwest::Client::new();
+    server.wait_until_ready(&client).await;
+    let token = server.sign_in(&client).await;
+
+    let ask = async |page: &'static str| {
+        let request = client.get(format!("{}{page}", server.url)).bearer_auth(&token);
+        let answer = request.send().await.map_err(|error| format!("{page}: {error}"))?;
+        let text = answer.text().await.map_err(|error| format!("{page}: {error}"))?;
+        if text.contains("</html>") { Ok(()) } else { Err(format!("{page}: {text}")) }
+    };
+    let asked = stream::iter(PAGES.into_iter().cycle().take(240)).map(ask).buffer_unordered(8);
+    let broken: Vec<String> = asked.filter_map(|answer| async { answer.err() }).collect().await;
+
+    assert!(broken.is_empty(), "{} pages: {broken:?}", broken.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
