@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 /// A setting of this browser, kept for a year; its value is made of letters, digits, hyphens and dots.
 ///
-/// By hand, because a library for cookies brings the reading of dates along: a twentieth of the first program.
+/// By hand, because a library for cookies brings the reading of dates along: some 50 kB of code.
 pub fn setting(name: &str) -> (ReadSignal<Option<String>>, WriteSignal<Option<String>>) {
     let (value, set_value) = signal(kept(name));
     let name = name.to_owned();
