@@ -15,7 +15,7 @@ RUN make release
 
 FROM ${BASE}
 RUN apt-get update \
- && apt-get install -y --no-install-recommends bubblewrap ca-certificates openssh-client python3-venv \
+ && apt-get install -y --no-install-recommends bubblewrap ca-certificates git openssh-client python3-venv \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin muelle \
  && install -d -m 0700 -o muelle -g muelle /data

@@ -194,6 +194,53 @@ test('an archive is uploaded, a file of it edited, and another removed', async (
   await expect(page.getByRole('link', { name: 'b.txt', exact: true })).toBeHidden();
 });
 
+test('what a project asks for is installed before it is checked, and what is wrong with it is said', async ({ page, server }) => {
+  const { id, name } = await keep(server);
+  const token = await bearer(server, 'staff');
+  const content = '- name: Say hello\n  hosts: all\n  tasks:\n    - name: Say hello\n      acme.tools.hello:\n';
+  await server.api('PUT', `playbooks/${id}`, { name, content, revision: 1 }, token);
+  await open(page, `/playbooks/${id}?tab=files`);
+  const needs = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Collections and roles' }) });
+  await expect(page.getByText('There are no files beside this playbook')).toBeVisible();
+  await expect(needs).toBeHidden();
+
+  await page.getByRole('button', { name: 'Upload' }).first().click();
+  const dialog = page.getByRole('dialog', { name: 'Upload' });
+  const project = zip({
+    'requirements.yml': 'collections:\n  - name: own\n    type: dir\n',
+    'own/galaxy.yml': 'namespace: acme\nname: tools\nversion: 1.2.0\nreadme: README.md\nauthors: [Acme]\n',
+    'own/README.md': 'Tools\n',
+    'own/plugins/modules/hello.py':
+      "from ansible.module_utils.basic import AnsibleModule\n\nAnsibleModule(argument_spec={}).exit_json(msg='hello')\n",
+  });
+  await dialog.getByLabel('File', { exact: true }).setInputFiles({ name: 'site.zip', mimeType: 'application/zip', buffer: project });
+  await dialog.getByRole('button', { name: 'Upload' }).click();
+  await expect(dialog.getByText('Files taken from the archive: 4')).toBeVisible();
+  await dialog.getByRole('button', { name: 'Close' }).first().click();
+  await expect(needs.getByText('Not installed yet')).toBeVisible();
+  await expect(needs.getByRole('row', { name: /^own / })).toBeVisible();
+  await needs.getByRole('button', { name: 'Install', exact: true }).click();
+  await expect(needs.getByRole('row', { name: /acme\.tools Collection Any 1\.2\.0/ })).toBeVisible({ timeout: 60_000 });
+  await expect(needs.getByRole('button', { name: 'Install again' })).toBeVisible();
+  await expectAccessible(page);
+
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await expect(page.getByRole('status').filter({ hasText: /can read it|remark/ })).toBeVisible({ timeout: 60_000 });
+  await expect(page.getByText('Error', { exact: true })).toBeHidden();
+
+  await open(page, `/playbooks/${id}?tab=files&file=requirements.yml`);
+  const file = editor(page, 'Content of the file');
+  await expect(file).toBeVisible();
+  await file.click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.insertText('  - name: --upload-pack=x\n    type: git\n');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(needs.getByText(/requirements\.yml, line 4: "--upload-pack=x" cannot be installed from/)).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await expect(page.getByRole('list', { name: 'Check' }).getByText('requirements.yml, line 4')).toBeVisible({ timeout: 60_000 });
+});
+
 test('a dialog and what is typed in it outlive what somebody else saves', async ({ page, server }) => {
   const { id, name } = await keep(server);
   await open(page, `/playbooks/${id}?tab=files`);

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # Ansible in a virtual environment that is kept for its list of versions. Sourced, after setup.sh.
 
-# Brings Ansible, and what keeps its runs apart and leads them to their hosts.
+# Brings Ansible, what keeps its runs apart and leads them to their hosts, and what fetches roles from repositories.
 setup_ansible() {
-  setup_packages python3:python3 bwrap:bubblewrap ssh:openssh-client
+  setup_packages python3:python3 bwrap:bubblewrap ssh:openssh-client git:git
   setup_venv
   [ ! -x "$(ansible_bin)/ansible-playbook" ] || return 0
   say "Installing Ansible (once)"

@@ -164,6 +164,8 @@ pub struct Provisioning {
     pub silence: u32,
     /// Seconds to connect to a host.
     pub connect_timeout: u32,
+    /// The Galaxy server that collections and roles are installed from.
+    pub galaxy: String,
 }
 
 /// The log.

@@ -54,6 +54,52 @@ pub struct Checked {
     pub by_lint: bool,
 }
 
+/// Where a project may say which collections and roles it needs, by path. The folders are where AWX looks.
+pub const REQUIREMENTS: [&str; 6] = [
+    "requirements.yml",
+    "requirements.yaml",
+    "collections/requirements.yml",
+    "collections/requirements.yaml",
+    "roles/requirements.yml",
+    "roles/requirements.yaml",
+];
+
+/// What is installed for a playbook before it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirements {
+    /// The file that asks for them; the first where there are several.
+    pub path: String,
+    /// Why it cannot be read, as a sentence.
+    pub problem: Option<String>,
+    /// What the project asks for and, once that is installed, what it needs in turn.
+    pub items: Vec<Requirement>,
+    /// When they were installed; `None` while they are not.
+    pub installed_at: Option<Timestamp>,
+}
+
+/// A collection or role that a playbook needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// What it is.
+    pub kind: RequirementKind,
+    /// Its name, or where it comes from while that is all that is known.
+    pub name: String,
+    /// The version that the project asks for; `None` for any.
+    pub wanted: Option<String>,
+    /// The version that is installed.
+    pub installed: Option<String>,
+}
+
+/// What can be installed for a playbook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequirementKind {
+    /// A collection of modules, plugins and roles.
+    Collection,
+    /// A role that stands alone.
+    Role,
+}
+
 /// A file beside a playbook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectFile {

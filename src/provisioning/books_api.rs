@@ -3,16 +3,16 @@
 #![allow(missing_docs, reason = "the server macro makes a type of each function's arguments")]
 
 use super::{
-    books::{Checked, Example, FileDiff, FileText, Module, ModuleOption, ProjectFile, Version},
+    books::{Checked, Example, FileDiff, FileText, Module, ModuleOption, ProjectFile, Requirements, Version},
     model::Question,
 };
 use crate::{error::Result, id::Id, json::Json, storage::Playbook};
 use leptos::prelude::server;
 
 #[cfg(feature = "ssr")]
-use super::server::{catalogue, examples, project, survey, syntax, versions};
+use super::server::{catalogue, examples, galaxy, project, survey, syntax, versions};
 #[cfg(feature = "ssr")]
-use crate::authentication::server::{Proof as _, Reading, Updating, context::permit};
+use crate::authentication::server::{Operating, Proof as _, Reading, Updating, context::permit};
 
 /// What a playbook asks before it runs.
 ///
@@ -128,6 +128,28 @@ pub async fn save_playbook_file(id: Id<Playbook>, path: String, text: String) ->
 pub async fn remove_playbook_files(id: Id<Playbook>, paths: Vec<String>) -> Result<()> {
     let permit = permit::<Updating>("playbook")?;
     project::remove(&permit, id, paths).await
+}
+
+/// The collections and roles that a playbook asks for, and what of them is installed; `None` where it asks for none.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's.
+#[server(prefix = "/api/fn", endpoint = "playbook_requirements", input = Json, output = Json)]
+pub async fn playbook_requirements(id: Id<Playbook>) -> Result<Option<Requirements>> {
+    let permit = permit::<Reading>("playbook")?;
+    galaxy::told(&permit.context().state, &permit, id).await
+}
+
+/// Installs the collections and roles that a playbook asks for once more, so that the newest are there.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's;
+/// [`Error::Invalid`](crate::error::Error::Invalid) when what it asks for cannot be read;
+/// [`Error::Unavailable`](crate::error::Error::Unavailable) when it cannot be installed.
+#[server(prefix = "/api/fn", endpoint = "install_requirements", input = Json, output = Json)]
+pub async fn install_requirements(id: Id<Playbook>) -> Result<Option<Requirements>> {
+    let permit = permit::<Operating>("run")?;
+    galaxy::install(&permit.context().state, &permit, id).await
 }
 
 /// The versions of a playbook, newest first.

@@ -24,7 +24,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    fn at<T>(node: &Spanned<T>, message: &str) -> Self {
+    /// What is the matter with what stands there.
+    pub fn at<T>(node: &Spanned<T>, message: &str) -> Self {
         Self::new(node.referenced.line(), node.referenced.column(), message.to_owned())
     }
 
@@ -54,8 +55,7 @@ pub fn playbook(text: &str, locale: Locale) -> Result<(), String> {
 pub fn playbook_fault(text: &str, locale: Locale) -> Option<Fault> {
     match read_playbook(text, locale).err()? {
         Wrong::Empty => Some(Fault::new(1, 1, td_string!(locale, errors.field.plays).to_owned())),
-        Wrong::Size => Some(Fault::new(1, 1, too_large(locale))),
-        Wrong::At(fault) => Some(fault),
+        wrong => Some(wrong.fault(locale)),
     }
 }
 
@@ -132,6 +132,14 @@ enum Wrong {
 }
 
 impl Wrong {
+    fn fault(self, locale: Locale) -> Fault {
+        match self {
+            Self::Empty => Fault::new(1, 1, td_string!(locale, errors.field.required).to_owned()),
+            Self::Size => Fault::new(1, 1, too_large(locale)),
+            Self::At(fault) => fault,
+        }
+    }
+
     fn text(self, locale: Locale) -> String {
         match self {
             Self::Empty => td_string!(locale, errors.field.required).to_owned(),
@@ -165,6 +173,14 @@ fn read(text: &str) -> Result<Option<Spanned<Outline>>, Wrong> {
 /// What is wrong, with line and column.
 pub fn value<T: DeserializeOwned>(text: &str, locale: Locale) -> Result<Option<T>, String> {
     parsed(text).map_err(|wrong| wrong.text(locale))
+}
+
+/// The same, with the place beside the sentence.
+///
+/// # Errors
+/// What is wrong.
+pub fn value_or_fault<T: DeserializeOwned>(text: &str, locale: Locale) -> Result<Option<T>, Fault> {
+    parsed(text).map_err(|wrong| wrong.fault(locale))
 }
 
 fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {

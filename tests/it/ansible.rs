@@ -59,6 +59,7 @@ fn local(playbook: &str) -> Order {
             task: None,
             output: 1 << 20,
         },
+        installed: None,
     }
 }
 
@@ -669,6 +670,7 @@ async fn a_question_is_answered_apart_from_the_server() {
         arguments: ["--syntax-check", "-i", "localhost,", "site.yml"].map(str::to_owned).to_vec(),
         files: vec![("site.yml".to_owned(), playbook.as_bytes().to_vec())],
         limit: Duration::from_secs(30),
+        ..Question::default()
     };
 
     let good =

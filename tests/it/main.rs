@@ -17,6 +17,7 @@ mod matrix;
 mod playbooks;
 mod process;
 mod records;
+mod requirements;
 mod run_faults;
 mod run_injection;
 mod run_options;

@@ -116,9 +116,9 @@ impl Stage {
     }
 
     /// Puts a file beside a playbook.
-    pub async fn file(&self, playbook: &str, path: &str, content: &str) {
+    pub async fn file(&self, playbook: &str, path: &str, content: impl AsRef<[u8]>) {
         let client = self.app.client(REGULAR).await;
-        let body = Some(("application/octet-stream", content.as_bytes().to_vec()));
+        let body = Some(("application/octet-stream", content.as_ref().to_vec()));
         client.send("PUT", &format!("/api/v1/playbooks/{playbook}/files/{path}"), body).await.expect(204);
     }
 

@@ -1,8 +1,8 @@
 //! Playbooks as they are written, over the REST API: files, archive, versions, questions, marks.
 
-use super::{project, survey, syntax, versions};
+use super::{galaxy, project, survey, syntax, versions};
 use crate::{
-    authentication::server::{Context, Reading, Updating},
+    authentication::server::{Context, Operating, Reading, Updating},
     error::{Error, Result},
     i18n::td_string,
     id::Id,
@@ -31,6 +31,7 @@ pub fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/api/v1/playbooks/{id}/archive", get(packed))
         .route("/api/v1/playbooks/{id}/questions", get(questions))
         .route("/api/v1/playbooks/{id}/marks", get(marks))
+        .route("/api/v1/playbooks/{id}/requirements", get(requirements).post(install))
         .route("/api/v1/playbooks/{id}/versions", get(listed))
         .route("/api/v1/playbooks/{id}/versions/{number}", get(version))
         .route("/api/v1/playbooks/{id}/versions/{number}/restore", post(restore))
@@ -179,6 +180,26 @@ async fn marks(context: Context, Path(playbook): Path<String>, parameters: Param
     answered(&context, marks).await
 }
 
+async fn requirements(context: Context, Path(playbook): Path<String>, parameters: Parameters) -> Response {
+    let requirements = async {
+        let permit = context.permit::<Reading>("playbook")?;
+        none(&context, parameters)?;
+        let told = galaxy::told(&context.state, &permit, id(&playbook)?).await?;
+        Ok(Json(told.unwrap_or_default()).into_response())
+    };
+    answered(&context, requirements).await
+}
+
+async fn install(context: Context, Path(playbook): Path<String>, parameters: Parameters) -> Response {
+    let installed = async {
+        let permit = context.permit::<Operating>("run")?;
+        none(&context, parameters)?;
+        let told = galaxy::install(&context.state, &permit, id(&playbook)?).await?;
+        Ok(Json(told.unwrap_or_default()).into_response())
+    };
+    answered(&context, installed).await
+}
+
 async fn listed(context: Context, Path(playbook): Path<String>, parameters: Parameters) -> Response {
     let listed = async {
         let permit = context.permit::<Reading>("playbook")?;
@@ -322,6 +343,10 @@ pub fn openapi() -> Value {
             "/api/v1/playbooks/{id}/marks": {
                 "get": operation("check_playbook", "Gives what Ansible and ansible-lint say about a playbook", vec![&id], "200", &good("The marks", of(json!({ "$ref": "#/components/schemas/Checked" }))), &[503]),
             },
+            "/api/v1/playbooks/{id}/requirements": {
+                "get": operation("get_playbook_requirements", "Gives the collections and roles that a playbook asks for, and what of them is installed", vec![&id], "200", &good("The requirements", of(json!({ "$ref": "#/components/schemas/Requirements" }))), &[]),
+                "post": operation("install_playbook_requirements", "Installs the collections and roles that a playbook asks for once more", vec![&id], "200", &good("What is installed", of(json!({ "$ref": "#/components/schemas/Requirements" }))), &[503]),
+            },
             "/api/v1/playbooks/{id}/versions": {
                 "get": operation("list_playbook_versions", "Lists the versions of a playbook, newest first", vec![&id], "200", &good("The versions", items("Version")), &[]),
             },
@@ -380,6 +405,26 @@ pub fn openapi() -> Value {
                     "by_lint": { "type": "boolean", "description": "Whether ansible-lint has" },
                 },
                 "required": ["marks", "by_ansible", "by_lint"],
+            },
+            "Requirements": {
+                "type": "object",
+                "properties": {
+                    "path": { "type": "string", "description": "The file that asks for them; empty where none does" },
+                    "problem": { "type": ["string", "null"], "description": "Why it cannot be read" },
+                    "items": { "type": "array", "items": { "$ref": "#/components/schemas/Requirement" } },
+                    "installed_at": { "type": ["string", "null"], "format": "date-time", "description": "Null while they are not installed" },
+                },
+                "required": ["path", "problem", "items", "installed_at"],
+            },
+            "Requirement": {
+                "type": "object",
+                "properties": {
+                    "kind": { "type": "string", "enum": ["collection", "role"] },
+                    "name": { "type": "string", "description": "Where it comes from, while that is all that is known" },
+                    "wanted": { "type": ["string", "null"], "description": "The version that is asked for; null for any" },
+                    "installed": { "type": ["string", "null"], "description": "The version that is installed" },
+                },
+                "required": ["kind", "name", "wanted", "installed"],
             },
             "Version": {
                 "type": "object",

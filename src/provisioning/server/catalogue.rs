@@ -82,7 +82,7 @@ fn version(state: &State) -> String {
 
 async fn ask(state: &State, locale: Locale, arguments: &[&str]) -> Result<String> {
     let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-    let question = Question { program: "ansible-doc", arguments, files: Vec::new(), limit: LIMIT };
+    let question = Question { program: "ansible-doc", arguments, limit: LIMIT, ..Question::default() };
     let answer = sandbox::ask(state, locale, question).await?;
     if answer.code != Some(0) {
         let last = answer.stderr.lines().last().unwrap_or_default().to_owned();

@@ -129,6 +129,7 @@ pub async fn view(permit: &Permit<Reading>, host: Id<Host>) -> Result<InventoryV
         arguments: ["-i", "inventory.yml", "--list"].map(str::to_owned).to_vec(),
         files: vec![("inventory.yml".to_owned(), file)],
         limit: LIMIT,
+        ..Question::default()
     };
     match sandbox::ask(state, locale, question).await {
         Ok(answer) if answer.code == Some(0) => match serde_json::from_str(&answer.stdout) {

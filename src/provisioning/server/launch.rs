@@ -6,7 +6,9 @@ use super::{
     inventory::{self, Inventory},
     limit::{self, Names},
     options::{self, Variables},
-    project, seal, store, survey,
+    project,
+    requirements::{self, Requirements},
+    seal, store, survey,
     workspace::{Limits, Order},
 };
 use crate::{
@@ -30,6 +32,7 @@ use crate::{
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     time::Duration,
 };
 use zeroize::Zeroizing;
@@ -218,6 +221,8 @@ pub(super) struct Plan {
     /// The hosts that are left, by their names in the inventory.
     pub reached: Vec<String>,
     pub command: String,
+    /// What is to be installed before it begins.
+    pub requirements: Requirements,
     file: String,
     arguments: Vec<String>,
     forks: u32,
@@ -302,6 +307,13 @@ pub(super) async fn plan(context: &Context, request: &RunRequest) -> Result<Plan
             Problem::at("options.credentials", td_string!(locale, runs.problem.credential_elsewhere, name = name))
         }));
     }
+    let mut requirements = Requirements::default();
+    if let Some(playbook) = &playbook {
+        match requirements::of(state, &permit, playbook.base.id.cast()).await? {
+            Ok(found) => requirements = found,
+            Err(marks) => problems.push(Problem::at("playbook", requirements::sentence(&marks, locale))),
+        }
+    }
     let questions = match &playbook {
         Some(playbook) => survey::questions(playbook.item.survey.as_deref(), locale)?,
         None => Vec::new(),
@@ -330,7 +342,20 @@ pub(super) async fn plan(context: &Context, request: &RunRequest) -> Result<Plan
     let command = options::command(&file, &arguments, forks, &variables);
     let target = target_names(state, &permit, request).await?;
     let reached = limited.hosts;
-    Ok(Plan { playbook, inventory, masked, variables, opened, target, reached, command, file, arguments, forks })
+    Ok(Plan {
+        playbook,
+        inventory,
+        masked,
+        variables,
+        opened,
+        target,
+        reached,
+        command,
+        requirements,
+        file,
+        arguments,
+        forks,
+    })
 }
 
 /// What the groups and machines of a request are called.
@@ -407,11 +432,11 @@ impl Plan {
         answers.chain(credentials).collect()
     }
 
-    /// What the workspace is to do.
+    /// What the workspace is to do, with what was installed for it.
     ///
     /// # Errors
     /// When host keys, facts or files cannot be read.
-    pub async fn order(self, context: &Context) -> Result<Order> {
+    pub async fn order(self, context: &Context, installed: Option<PathBuf>) -> Result<Order> {
         let state = &context.state;
         let permit = context.permit::<Operating>("run")?;
         let playbook = &self.playbook.item;
@@ -470,6 +495,7 @@ impl Plan {
             gathering: if playbook.always_gather { "implicit" } else { "smart" },
             facts,
             limits,
+            installed,
         })
     }
 }

@@ -11,6 +11,9 @@ use std::{
 /// The plugin that tells events: a separate program under its own licence, shipped as data.
 const PLUGIN: &str = include_str!("../plugin/muelle_events.py");
 
+/// The folder with the collections and roles that were installed for a playbook.
+pub const INSTALLED: &str = "installed";
+
 /// The folders beside the project.
 const FOLDERS: [&str; 6] = ["project", "cp", "facts", "tmp", "home", "plugins"];
 
@@ -79,6 +82,27 @@ pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     written.with_context(|| format!("writing {}", path.display()))
 }
 
+/// Copies a folder with all that is in it; links stay what they are.
+///
+/// # Errors
+/// When something else is in it, or the disk refuses.
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(to).with_context(|| format!("making {}", to.display()))?;
+    for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry?;
+        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
+        } else {
+            ensure!(kind.is_file(), "{} is no file", entry.path().display());
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 /// Marks every string in a value, so that Ansible never takes it as a template.
 pub fn unsafe_text(value: &Value) -> Value {
     match value {
@@ -131,6 +155,7 @@ fn without_tags(value: &Value) -> Value {
 /// What every program of Ansible finds in its environment, when it sees the folder as `seen`.
 pub fn environment(seen: &Path, bin: &Path) -> Vec<(&'static str, String)> {
     let at = |name: &str| seen.join(name).display().to_string();
+    let installed = |name: &str| seen.join(INSTALLED).join(name).display().to_string();
     vec![
         ("PATH", format!("{}:{}", bin.display(), super::sandbox::PATH)),
         ("LC_ALL", "C.UTF-8".to_owned()),
@@ -142,8 +167,11 @@ pub fn environment(seen: &Path, bin: &Path) -> Vec<(&'static str, String)> {
         ("ANSIBLE_CONFIG", at("ansible.cfg")),
         ("ANSIBLE_HOME", at("home/.ansible")),
         ("ANSIBLE_LOCAL_TEMP", at("tmp")),
-        ("ANSIBLE_ROLES_PATH", at("project/roles")),
-        ("ANSIBLE_COLLECTIONS_PATH", format!("{}:/usr/share/ansible/collections", at("project/collections"))),
+        ("ANSIBLE_ROLES_PATH", format!("{}:{}", at("project/roles"), installed("roles"))),
+        (
+            "ANSIBLE_COLLECTIONS_PATH",
+            format!("{}:{}:/usr/share/ansible/collections", at("project/collections"), installed("collections")),
+        ),
         ("ANSIBLE_NOCOWS", "1".to_owned()),
         // As by itself, without a warning for each host.
         ("ANSIBLE_PYTHON_INTERPRETER", "auto_silent".to_owned()),

@@ -22,8 +22,8 @@ use tokio::{
 /// Where a program in namespaces finds its writable folder: short, because of the paths of sockets.
 const SEEN: &str = "/run/muelle";
 
-/// How long a question may take at most.
-const LONGEST: Duration = Duration::from_secs(30);
+/// How the folder of a question begins, in that of the runs.
+pub const QUESTION: &str = "question-";
 
 /// How much of an answer is kept, in bytes of each stream.
 const ANSWER: u64 = 1 << 20;
@@ -96,6 +96,8 @@ pub struct Place {
     pub inside: PathBuf,
     /// Folders that can be read beside the system's own.
     pub folders: Vec<PathBuf>,
+    /// Collections and roles that are installed for it, to be found in [`layout::INSTALLED`].
+    pub installed: Option<PathBuf>,
 }
 
 impl Place {
@@ -108,7 +110,12 @@ impl Place {
                 std::env::temp_dir().join(format!("muelle-{}", &id[id.len().saturating_sub(12)..]))
             }
         };
-        Self { isolation, inside, folders }
+        Self { isolation, inside, folders, installed: None }
+    }
+
+    /// The same with collections and roles that are installed for it.
+    pub fn with_installed(self, installed: Option<PathBuf>) -> Self {
+        Self { installed, ..self }
     }
 
     /// The folder as the programs in it see it.
@@ -124,7 +131,14 @@ impl Place {
     /// # Errors
     /// When it is there already or cannot be made.
     pub fn make(&self) -> anyhow::Result<()> {
-        layout::make_private(&self.inside)
+        layout::make_private(&self.inside)?;
+        match (&self.installed, self.isolation) {
+            // Nobody else may enter the data folder, so those who are in no namespace get a copy.
+            (Some(installed), Isolation::User { .. } | Isolation::None) => {
+                layout::copy(installed, &self.inside.join(layout::INSTALLED))
+            }
+            (Some(_), Isolation::Namespaces) | (None, _) => Ok(()),
+        }
     }
 
     /// Hands everything in the folder to the user that works there, once it is laid out.
@@ -144,7 +158,7 @@ impl Place {
         let mut command = match self.isolation {
             Isolation::Namespaces => {
                 let mut command = Command::new("bwrap");
-                command.args(wrapping(&self.inside, &self.folders));
+                command.args(wrapping(&self.inside, &self.folders, self.installed.as_deref()));
                 if is_child {
                     command.args(["--die-with-parent", "--new-session"]);
                 }
@@ -168,7 +182,7 @@ impl Place {
 }
 
 /// What bubblewrap is told: what can be seen, and that nothing else is.
-fn wrapping(inside: &Path, folders: &[PathBuf]) -> Vec<OsString> {
+fn wrapping(inside: &Path, folders: &[PathBuf], installed: Option<&Path>) -> Vec<OsString> {
     let mut all: Vec<OsString> = Vec::new();
     let mut add = |words: &[&std::ffi::OsStr]| all.extend(words.iter().map(|word| (*word).to_owned()));
     for word in ["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"] {
@@ -204,6 +218,9 @@ fn wrapping(inside: &Path, folders: &[PathBuf]) -> Vec<OsString> {
         add(&["--ro-bind".as_ref(), folder.as_ref(), folder.as_ref()]);
     }
     add(&["--bind".as_ref(), inside.as_ref(), SEEN.as_ref()]);
+    if let Some(installed) = installed {
+        add(&["--ro-bind".as_ref(), installed.as_ref(), Path::new(SEEN).join(layout::INSTALLED).as_ref()]);
+    }
     add(&["--chdir".as_ref(), Path::new(SEEN).join("project").as_ref()]);
     all
 }
@@ -231,7 +248,8 @@ pub async fn has_namespaces() -> bool {
     let tried = async {
         let folder = tempfile_folder()?;
         std::fs::create_dir(folder.join("project"))?;
-        let place = Place { isolation: Isolation::Namespaces, inside: folder.clone(), folders: Vec::new() };
+        let place =
+            Place { isolation: Isolation::Namespaces, inside: folder.clone(), folders: Vec::new(), installed: None };
         let status = place.command(Path::new("/usr/bin/true"), false).kill_on_drop(true).output().await;
         drop(std::fs::remove_dir_all(&folder));
         let output = status.context("starting bubblewrap")?;
@@ -282,15 +300,21 @@ fn give(path: &Path, user: u32, group: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A short command that looks at files and answers.
+/// A command that looks at files and answers.
+#[derive(Default)]
 pub struct Question {
-    /// The program: one of Ansible's, `ansible-playbook`, `ansible-inventory`, `ansible-doc` or `ansible-lint`.
+    /// The program: one of Ansible's, `ansible-playbook`, `ansible-inventory`, `ansible-doc`, `ansible-galaxy` or
+    /// `ansible-lint`.
     pub program: &'static str,
     /// Its arguments, one element each.
     pub arguments: Vec<String>,
     /// Files by their path; the program is started in the folder that holds them.
     pub files: Vec<(String, Vec<u8>)>,
-    /// How long it may take, at most 30 seconds.
+    /// Collections and roles that are installed for it.
+    pub installed: Option<PathBuf>,
+    /// What it finds in its environment beside what all find.
+    pub environment: Vec<(&'static str, String)>,
+    /// How long it may take.
     pub limit: Duration,
 }
 
@@ -305,19 +329,27 @@ pub struct Answer {
     pub stderr: String,
 }
 
-/// Runs a short command apart from the server, in a folder of its own with these files, and waits for it.
+/// Runs a command apart from the server, in a folder of its own with these files, and waits for it.
 ///
 /// # Errors
 /// [`Error::Unavailable`](crate::error::Error::Unavailable) when Ansible is missing, or it could not be kept apart
 /// and that is not allowed.
 pub async fn ask(state: &State, locale: Locale, question: Question) -> Result<Answer> {
+    Ok(ask_and_keep(state, locale, question).await?.0)
+}
+
+/// The same, with the folder it worked in, which stays as long as it is held.
+///
+/// # Errors
+/// As [`ask`].
+pub async fn ask_and_keep(state: &State, locale: Locale, question: Question) -> Result<(Answer, Left)> {
     let tools = state.ansible.tools(locale).await?;
     let isolation = state.ansible.isolation(locale).await?;
     let id = Id::<Job>::new().to_string();
-    let folder = state.config.data.dir.join("runs").join(format!("question-{id}"));
+    let folder = state.config.data.dir.join("runs").join(format!("{QUESTION}{id}"));
     let folder = std::path::absolute(&folder).context("finding the data folder")?;
-    let place = Place::of(isolation, &folder, &id, tools.folders.clone());
-    let _removed = Removed(vec![place.inside.clone(), folder.clone()]);
+    let place = Place::of(isolation, &folder, &id, tools.folders.clone()).with_installed(question.installed);
+    let left = Left { inside: place.inside.clone(), _removed: Removed(vec![place.inside.clone(), folder.clone()]) };
     layout::make_private(&folder)?;
     place.make()?;
     layout::folders(&place.inside)?;
@@ -332,9 +364,18 @@ pub async fn ask(state: &State, locale: Locale, question: Question) -> Result<An
         .env("ANSIBLE_INVENTORY_ENABLED", "host_list,yaml,ini")
         .env("NO_COLOR", "1")
         .env("ANSIBLE_NOCOLOR", "1")
+        .envs(question.environment)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok(answer(command, question.limit.min(LONGEST)).await.with_context(|| format!("asking {}", question.program))?)
+    let answer = answer(command, question.limit).await.with_context(|| format!("asking {}", question.program))?;
+    Ok((answer, left))
+}
+
+/// What a command left behind.
+pub struct Left {
+    /// The folder that it worked in, as the server sees it.
+    pub inside: PathBuf,
+    _removed: Removed,
 }
 
 async fn answer(mut command: Command, limit: Duration) -> anyhow::Result<Answer> {

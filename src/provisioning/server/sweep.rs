@@ -1,6 +1,6 @@
 //! Forgetting old runs, and putting in order what was left behind.
 
-use super::{store, work, workspace::Workspace};
+use super::{galaxy, sandbox, store, work, workspace::Workspace};
 use crate::{
     authentication::server::System,
     i18n::{Locale, td_string},
@@ -18,6 +18,8 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Runs that are forgotten in one go, and events in one transaction.
 const RUNS: i64 = 50;
 const EVENTS: i64 = 5000;
+/// Longer than any question takes.
+const QUESTIONS: Duration = Duration::from_secs(3600);
 
 const WHY: System = System::because("forget old runs");
 
@@ -50,6 +52,8 @@ pub async fn sweep(state: &State) -> anyhow::Result<u64> {
         settle(state, id, job.as_ref()).await;
     }
     clear_workspaces(state).await?;
+    let own = state.clone();
+    tokio::task::spawn_blocking(move || galaxy::sweep(&own)).await??;
     forget(state).await
 }
 
@@ -88,14 +92,22 @@ async fn clear(workspace: Workspace) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Clears the workspaces of runs that have ended or are not known.
+/// Clears the workspaces of runs that have ended or are not known, and of questions whose server was killed.
 async fn clear_workspaces(state: &State) -> anyhow::Result<()> {
     let Ok(mut folders) = tokio::fs::read_dir(state.config.data.dir.join("runs")).await else {
         // There was no run yet.
         return Ok(());
     };
     while let Some(folder) = folders.next_entry().await? {
-        let Ok(id) = folder.file_name().to_string_lossy().parse::<Id<Job>>() else { continue };
+        let name = folder.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(sandbox::QUESTION) {
+            let age = folder.metadata().await.and_then(|found| found.modified()).map(|at| at.elapsed());
+            if age.is_ok_and(|age| age.is_ok_and(|age| age > QUESTIONS)) {
+                drop(tokio::fs::remove_dir_all(folder.path()).await);
+            }
+        }
+        let Ok(id) = name.parse::<Id<Job>>() else { continue };
         let statement = sql("select id from runs where id = $1 and finished_at is null").bind(id.to_string());
         if state.db.row(&WHY, statement).await?.is_none()
             && let Some(workspace) = Workspace::open(state, id)

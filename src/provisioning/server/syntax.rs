@@ -3,7 +3,9 @@
 //! Ansible runs apart from the server and takes seconds, so an answer is kept by the hash of all it was asked of.
 
 use super::{
+    galaxy,
     project::{self, PLAYBOOK},
+    requirements,
     sandbox::{self, Answer, Question},
 };
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
 use anyhow::Context as _;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 use tokio::sync::Semaphore;
 
 /// How long Ansible may take.
@@ -38,13 +40,15 @@ static LOOKS: Semaphore = Semaphore::const_new(2);
 pub async fn tags(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> Result<Vec<String>> {
     let content = project::reach(state, proof, playbook).await?.content;
     let files = project::files(state, proof, playbook).await?;
-    let key = key("tags", state, &content, &files);
+    // Nobody waits for an installation to choose from tags.
+    let asked = requirements::read(&files, proof.locale()).unwrap_or_default();
+    let installed = galaxy::installed(state, &asked).await.map(|installed| installed.folder);
+    let project = Project { content: &content, files: &files, installed };
+    let key = key("tags", state, &project);
     if let Some(tags) = kept(state, proof, &key).await? {
         return Ok(tags);
     }
-    match ask(state, proof.locale(), "ansible-playbook", &["--list-tags", "--inventory=localhost,"], &content, &files)
-        .await
-    {
+    match ask(state, proof.locale(), "ansible-playbook", &["--list-tags", "--inventory=localhost,"], &project).await {
         Ok(answer) if answer.code == Some(0) => {
             let tags = read_tags(&answer.stdout);
             keep(state, proof, &key, &tags).await?;
@@ -103,13 +107,25 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
     if let Some(mark) = of_yaml(content, proof) {
         return Ok(Checked { marks: vec![mark], ..Checked::default() });
     }
-    let key = key("check", state, content, files);
+    let asked = match requirements::read(files, proof.locale()) {
+        Ok(asked) => asked,
+        Err(marks) => return Ok(Checked { marks, ..Checked::default() }),
+    };
+    let installed = match galaxy::ready(state, proof.locale(), &asked, false).await {
+        Ok(ready) => ready.map(|ready| ready.installed.folder),
+        Err(Error::Unavailable { service, message }) if service == galaxy::SERVICE => {
+            return Ok(Checked { marks: vec![of_whole(&asked.path, message)], ..Checked::default() });
+        }
+        Err(Error::Unavailable { .. }) => return Ok(Checked::default()),
+        Err(error) => return Err(error),
+    };
+    let project = Project { content, files, installed };
+    let key = key("check", state, &project);
     if let Some(checked) = kept(state, proof, &key).await? {
         return Ok(checked);
     }
-    let syntax =
-        ask(state, proof.locale(), "ansible-playbook", &["--syntax-check", "--inventory=localhost,"], content, files)
-            .await;
+    let options = ["--syntax-check", "--inventory=localhost,"];
+    let syntax = ask(state, proof.locale(), "ansible-playbook", &options, &project).await;
     let mut checked = match syntax {
         Ok(answer) if answer.code.is_some() => {
             Checked { marks: read_syntax(&answer, files), by_ansible: true, by_lint: false }
@@ -122,7 +138,7 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
         state.ansible.tools(proof.locale()).await.is_ok_and(|tools| tools.bin.join("ansible-lint").is_file());
     if checked.marks.is_empty() && has_lint {
         let options = ["--offline", "-q", "--nocolor", "-f", "codeclimate"];
-        if let Ok(answer) = ask(state, proof.locale(), "ansible-lint", &options, content, files).await
+        if let Ok(answer) = ask(state, proof.locale(), "ansible-lint", &options, &project).await
             && let Some(marks) = read_lint(&answer.stdout)
         {
             checked.marks = marks;
@@ -135,26 +151,37 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
     Ok(checked)
 }
 
+/// What is looked at: a playbook, the files beside it, and what was installed for it.
+struct Project<'a> {
+    content: &'a str,
+    files: &'a [(String, Vec<u8>)],
+    installed: Option<PathBuf>,
+}
+
 async fn ask(
     state: &State,
     locale: Locale,
     program: &'static str,
     options: &[&str],
-    content: &str,
-    files: &[(String, Vec<u8>)],
+    project: &Project<'_>,
 ) -> Result<Answer> {
-    let mut all = files.to_vec();
-    all.push((PLAYBOOK.to_owned(), content.as_bytes().to_vec()));
+    let mut files = project.files.to_vec();
+    files.push((PLAYBOOK.to_owned(), project.content.as_bytes().to_vec()));
     let arguments = options.iter().copied().chain([PLAYBOOK]).map(str::to_owned).collect();
+    let installed = project.installed.clone();
     let _place = LOOKS.acquire().await.context("waiting for a look")?;
-    sandbox::ask(state, locale, Question { program, arguments, files: all, limit: LIMIT }).await
+    let question = Question { program, arguments, files, installed, limit: LIMIT, ..Question::default() };
+    sandbox::ask(state, locale, question).await
 }
 
 /// The hash of everything that an answer depends on.
-fn key(what: &str, state: &State, content: &str, files: &[(String, Vec<u8>)]) -> String {
+fn key(what: &str, state: &State, project: &Project<'_>) -> String {
     let version = state.ansible.look().version.unwrap_or_default();
-    let mut all = format!("{what} 1 {version}\n{}\n", project::hash_of(content.as_bytes()));
-    for (path, content) in files {
+    let mut all = format!("{what} 1 {version}\n{}\n", project::hash_of(project.content.as_bytes()));
+    if let Some(installed) = &project.installed {
+        all.push_str(&format!("{}\n", installed.display()));
+    }
+    for (path, content) in project.files {
         all.push_str(&format!("{} {path}\n", project::hash_of(content)));
     }
     project::hash_of(all.as_bytes())
@@ -213,16 +240,14 @@ fn read_syntax(answer: &Answer, files: &[(String, Vec<u8>)]) -> Vec<Mark> {
     }
     if marks.is_empty() {
         let last = answer.stderr.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("ansible-playbook");
-        marks.push(Mark {
-            path: PLAYBOOK.to_owned(),
-            line: 1,
-            column: 1,
-            severity: Severity::Error,
-            message: shortened(last),
-            rule: None,
-        });
+        marks.push(of_whole(PLAYBOOK, shortened(last)));
     }
     marks
+}
+
+/// An error of a file that stands at none of its lines.
+fn of_whole(path: &str, message: String) -> Mark {
+    Mark { path: path.to_owned(), line: 1, column: 1, severity: Severity::Error, message, rule: None }
 }
 
 /// Reads `/somewhere/playbook.yml:3:7`; `None` for a place that is no file of the project.

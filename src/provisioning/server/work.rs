@@ -1,7 +1,9 @@
 //! The work of a run's job: begin it or go on with it, bring what its workspace says into the store, tell how it ended.
 
 use super::{
-    facts, launch, seal, store,
+    facts, galaxy, launch,
+    requirements::Requirements,
+    seal, store,
     workspace::{Ended, Exit, Workspace, Written},
 };
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
 };
 use sea_query::{Alias, OnConflict, Query};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -117,9 +119,14 @@ async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
     let plain: Vec<&str> = hidden.iter().map(|secret| secret.as_str()).collect();
     let plain = Zeroizing::new(serde_json::to_vec(&plain).map_err(anyhow::Error::from)?);
     let sealed = seal::seal(state, &purpose(job.id), &plain)?;
-    let order = plan.order(&job.context).await?;
+    let cancelled = || Error::conflict(td_string!(job.context.locale, runs.outcome.cancelled));
+    let installed = tokio::select! {
+        installed = install(job, &plan.requirements) => installed?,
+        () = job.cancelled.cancelled() => return Err(cancelled()),
+    };
+    let order = plan.order(&job.context, installed).await?;
     if job.cancelled.is_cancelled() {
-        return Err(Error::conflict(td_string!(job.context.locale, runs.outcome.cancelled)));
+        return Err(cancelled());
     }
     // Written before anything is done: from here on nobody begins it a second time.
     let begun = sql("update runs
@@ -128,6 +135,23 @@ async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
     state.db.execute(&WHY, begun.bind(Timestamp::now().millis()).bind(sealed).bind(job.id.to_string())).await?;
     tell(state, run, RunState::Running);
     Workspace::start(state, job.context.locale, job.id, order).await
+}
+
+/// Installs what the project asks for, and says what came of it in the console; gives the folder.
+async fn install(job: &Arc<jobs::Run>, requirements: &Requirements) -> Result<Option<PathBuf>> {
+    let locale = job.context.locale;
+    let begins = td_string!(locale, playbooks.requirements.begins, path = requirements.path.clone());
+    if !requirements.is_empty() {
+        job.progress(Progress { fraction: None, note: begins.clone(), parts: Vec::new() });
+    }
+    let Some(ready) = galaxy::ready(job.state(), locale, requirements, false).await? else { return Ok(None) };
+    if !ready.output.is_empty() {
+        job.line(Voice::Out, &format!("{begins}\n{}", ready.output.trim_end())).await;
+    }
+    if let Some(warning) = &ready.warning {
+        job.line(Voice::Err, warning).await;
+    }
+    Ok(Some(ready.installed.folder))
 }
 
 /// What the secrets of one run are sealed for while it is under way: they open for no other.

@@ -66,6 +66,8 @@ pub struct Order {
     pub facts: Option<Map<String, Value>>,
     /// The limits.
     pub limits: Limits,
+    /// The folder of the collections and roles that are installed for it.
+    pub installed: Option<PathBuf>,
 }
 
 /// What a run may take.
@@ -144,7 +146,7 @@ impl Workspace {
         let isolation = state.ansible.isolation(locale).await?;
         let this = Self::at(state, id);
         layout::make_private(&this.folder)?;
-        let place = this.place(isolation, tools.folders.clone());
+        let place = this.place(isolation, tools.folders.clone()).with_installed(order.installed.clone());
         let errand = Errand::of(&this.id, &order, &place, &tools).to_bytes()?;
         if let Err(error) = this.begin(&state.config.provisioning.supervisor, &errand).await {
             this.remove().await;

@@ -197,7 +197,12 @@ fn ContentControl(input: beside::Input) -> impl IntoView {
         Some((_, Ok(_))) | None => {}
         Some((_, Err(error))) => toasts.failed(&error),
     });
+    // Counts what was typed and asked for: an answer to what was before is of no use.
     let turn = StoredValue::new(0_u32);
+    let press = Callback::new(move |()| {
+        turn.update_value(|turn| *turn += 1);
+        check.dispatch(value.get_untracked());
+    });
     Effect::watch(
         move || value.get(),
         move |_, _, _| {
@@ -238,7 +243,7 @@ fn ContentControl(input: beside::Input) -> impl IntoView {
                     icon=lu::LuCheckCheck
                     refused
                     busy=check.pending()
-                    on_press=Callback::new(move |()| drop(check.dispatch(value.get_untracked())))
+                    on_press=press
                 />
                 <span class="soft" role="status">
                     {move || {

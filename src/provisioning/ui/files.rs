@@ -2,6 +2,7 @@
 
 use super::{
     editor::{CodeEditor, Written},
+    requirements::RequirementsPanel,
     versions::use_asked,
     while_live,
 };
@@ -70,6 +71,7 @@ fn Found(id: Id<Playbook>, files: Live<Vec<ProjectFile>>) -> impl IntoView {
                 {t!(i18n, playbooks.tree.download)}
             </a>
         </div>
+        <RequirementsPanel id files=all />
         <div class="project">
             <Panel title=say!(i18n, playbooks.tree.title)>
                 {move || if all.with(Vec::is_empty) {

@@ -16,6 +16,7 @@ pub mod host;
 mod keys;
 pub mod machine;
 mod of_record;
+mod requirements;
 mod result;
 mod run;
 mod run_fields;
