@@ -99,6 +99,12 @@ fn Detail(live: Live<ContainerDetail>, engine: StoredValue<String>) -> impl Into
     let name = Signal::derive(move || detail.with(|detail| detail.container.name.clone()));
     let state = Memo::new(move |_| detail.with(|detail| (detail.container.state, detail.container.exit_code)));
     let health = Memo::new(move |_| detail.with(|detail| detail.container.health));
+    let since = Memo::new(move |_| {
+        detail.with(|detail| match is_alive(detail.container.state) {
+            true => detail.started_at.map(|at| (true, at)),
+            false => detail.finished_at.map(|at| (false, at)),
+        })
+    });
     let alive = Memo::new(move |_| is_alive(state.get().0));
     let after = Callback::new(move |operation: ContainerOperation| match operation {
         ContainerOperation::Remove { .. } => address.go("/containers"),
@@ -122,7 +128,12 @@ fn Detail(live: Live<ContainerDetail>, engine: StoredValue<String>) -> impl Into
                     <StateBadge state />
                     {move || (health.get() != Health::None).then(|| view! { <HealthBadge health /> })}
                     <code>{move || detail.with(|detail| detail.container.image.clone())}</code>
-                    <span class="soft">{move || detail.with(|detail| detail.container.status.clone())}</span>
+                    {move || since.get().map(|(is_up, at)| view! {
+                        <span class="soft">
+                            {if is_up { t_string!(i18n, deployments.detail.started) } else { t_string!(i18n, deployments.detail.finished) }}
+                            " " <Ago at />
+                        </span>
+                    })}
                 </span>
             })
         >

@@ -58,51 +58,53 @@ fn Found(id: Id<Playbook>, asked: Requirements) -> impl IntoView {
         false => t_string!(i18n, playbooks.requirements.install).to_owned(),
     });
     view! {
-        <Panel
-            title=say!(i18n, playbooks.requirements.title)
-            end=ViewFn::from(move || (!has_problem.get()).then(|| view! {
-                <ActionButton
-                    label
-                    icon=lu::LuPackageCheck
-                    refused=refusal(Verb::Operate, "run")
-                    busy=install.pending()
-                    on_press=Callback::new(move |()| drop(install.dispatch(())))
-                />
-            }))
-        >
-            {move || match shown.with(|shown| shown.problem.clone()) {
-                Some(problem) => view! {
-                    <div class="panel__body"><Notice tone=Signal::stored(Tone::Bad)>{problem}</Notice></div>
-                }
-                .into_any(),
-                None => view! {
-                    <p class="panel__body soft">
-                        {t_string!(i18n, playbooks.requirements.text, path = path.get_value())} " "
-                        {move || match shown.with(|shown| shown.installed_at) {
-                            Some(at) => view! { {t!(i18n, playbooks.requirements.installed_at)} " " <Ago at /> "." }.into_any(),
-                            None => view! { {t!(i18n, playbooks.requirements.none_yet)} }.into_any(),
-                        }}
-                    </p>
-                    <div class="table-wrap">
-                        <table class="table">
-                            <caption class="visually-hidden">{t!(i18n, playbooks.requirements.title)}</caption>
-                            <thead>
-                                <tr>
-                                    <th scope="col">{t!(i18n, playbooks.requirements.column_name)}</th>
-                                    <th scope="col">{t!(i18n, playbooks.requirements.column_kind)}</th>
-                                    <th scope="col">{t!(i18n, playbooks.requirements.column_wanted)}</th>
-                                    <th scope="col">{t!(i18n, playbooks.requirements.column_installed)}</th>
-                                </tr>
-                            </thead>
-                            <tbody>
-                                {move || shown.with(|shown| shown.items.clone()).into_iter().map(|item| view! { <Row item /> }).collect_view()}
-                            </tbody>
-                        </table>
-                    </div>
-                }
-                .into_any(),
-            }}
-        </Panel>
+        <div class="requirements">
+            <Panel
+                title=say!(i18n, playbooks.requirements.title)
+                end=ViewFn::from(move || (!has_problem.get()).then(|| view! {
+                    <ActionButton
+                        label
+                        icon=lu::LuPackageCheck
+                        refused=refusal(Verb::Operate, "run")
+                        busy=install.pending()
+                        on_press=Callback::new(move |()| drop(install.dispatch(())))
+                    />
+                }))
+            >
+                {move || match shown.with(|shown| shown.problem.clone()) {
+                    Some(problem) => view! {
+                        <div class="panel__body"><Notice tone=Signal::stored(Tone::Bad)>{problem}</Notice></div>
+                    }
+                    .into_any(),
+                    None => view! {
+                        <p class="panel__body soft">
+                            {t_string!(i18n, playbooks.requirements.text, path = path.get_value())} " "
+                            {move || match shown.with(|shown| shown.installed_at) {
+                                Some(at) => view! { {t!(i18n, playbooks.requirements.installed_at)} " " <Ago at /> "." }.into_any(),
+                                None => view! { {t!(i18n, playbooks.requirements.none_yet)} }.into_any(),
+                            }}
+                        </p>
+                        <div class="table-wrap">
+                            <table class="table">
+                                <caption class="visually-hidden">{t!(i18n, playbooks.requirements.title)}</caption>
+                                <thead>
+                                    <tr>
+                                        <th scope="col">{t!(i18n, playbooks.requirements.column_name)}</th>
+                                        <th scope="col">{t!(i18n, playbooks.requirements.column_kind)}</th>
+                                        <th scope="col">{t!(i18n, playbooks.requirements.column_wanted)}</th>
+                                        <th scope="col">{t!(i18n, playbooks.requirements.column_installed)}</th>
+                                    </tr>
+                                </thead>
+                                <tbody>
+                                    {move || shown.with(|shown| shown.items.clone()).into_iter().map(|item| view! { <Row item /> }).collect_view()}
+                                </tbody>
+                            </table>
+                        </div>
+                    }
+                    .into_any(),
+                }}
+            </Panel>
+        </div>
     }
 }
 
@@ -119,14 +121,14 @@ fn Row(item: Requirement) -> impl IntoView {
         <tr>
             <td class="table__name mono">{name}</td>
             <td class="soft" data-label=move || t_string!(i18n, playbooks.requirements.column_kind)>{kind}</td>
-            <td class="mono" data-label=move || t_string!(i18n, playbooks.requirements.column_wanted)>
+            <td data-label=move || t_string!(i18n, playbooks.requirements.column_wanted)>
                 {match wanted {
-                    Some(version) => view! { {version} }.into_any(),
-                    None => view! { <span class="faint">{any}</span> }.into_any(),
+                    Some(version) => view! { <span class="mono">{version}</span> }.into_any(),
+                    None => view! { <span class="soft">{any}</span> }.into_any(),
                 }}
             </td>
-            <td class="mono" data-label=move || t_string!(i18n, playbooks.requirements.column_installed)>
-                {installed.unwrap_or_else(|| "–".to_owned())}
+            <td data-label=move || t_string!(i18n, playbooks.requirements.column_installed)>
+                <span class="mono">{installed.unwrap_or_else(|| "–".to_owned())}</span>
             </td>
         </tr>
     }
