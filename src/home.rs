@@ -922,6 +922,8 @@ fn done_word(action: &str, locale: Locale) -> String {
         "restore" => td_string!(locale, work.home.changed.restore),
         "purge" => td_string!(locale, work.home.changed.purge),
         "change_password" => td_string!(locale, work.home.changed.change_password),
+        "reset_link" => td_string!(locale, work.home.changed.reset_link),
+        "reset_password" => td_string!(locale, work.home.changed.reset_password),
         "sign_out_elsewhere" => td_string!(locale, work.home.changed.sign_out_elsewhere),
         "run" => td_string!(locale, work.home.changed.run),
         "start" => td_string!(locale, work.home.changed.start),

@@ -201,6 +201,64 @@ test('a new password signs the person out everywhere else', async ({ pageOf, ser
   await expect(elsewhere).toHaveURL(/\/account$/);
 });
 
+test('whoever lost their password sets another with a link from the administrator', async ({ page, pageOf, server, guard }) => {
+  guard.expects(/status of 40[13]/);
+  const rita = await newPerson(server, 'rita');
+  const [open, elsewhere] = [await pageOf(null), await pageOf(null)];
+  await signIn(open, rita);
+  const admin = await bearer(server, 'admin');
+  const { items } = await server.api<{ items: { id: string }[] }>('GET', 'users?search=rita', undefined, admin);
+
+  await page.goto(`/users/${items[0]!.id}`);
+  await ready(page);
+  await page.getByRole('button', { name: 'Reset link…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'A new password for rita' });
+  await dialog.getByRole('button', { name: 'Make the link' }).click();
+  const link = dialog.getByLabel('Reset link');
+  await expect(link).toBeFocused();
+  await expect(dialog.getByRole('button', { name: 'Copy' })).toBeVisible();
+  await expectAccessible(page);
+  const address = await link.inputValue();
+  expect(address).toContain(`${server.url}/reset?token=`);
+  // It is shown once.
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await page.getByRole('button', { name: 'Reset link…' }).click();
+  await expect(dialog.getByRole('button', { name: 'Make the link' })).toBeVisible();
+  await expect(link).toHaveCount(0);
+
+  const choose = async (secret: string) => {
+    await elsewhere.getByLabel('New password').fill(secret);
+    await elsewhere.getByLabel('Password, once more').fill(secret);
+    await elsewhere.getByRole('button', { name: 'Set a new password' }).click();
+  };
+  await elsewhere.goto(address);
+  await ready(elsewhere);
+  await expectAccessible(elsewhere);
+  await choose(otherPassword);
+  await expect(elsewhere.getByRole('status').filter({ hasText: 'Your new password is set.' })).toBeVisible();
+  await fillSignIn(elsewhere, rita, otherPassword);
+  await expect(elsewhere.getByRole('navigation', { name: 'Main' })).toBeVisible();
+  // Whoever was signed in with the old one is out, and the link has had its day.
+  await expect(open).toHaveURL(/\/sign-in/);
+  await elsewhere.goto(address);
+  await ready(elsewhere);
+  await choose(password);
+  await expect(elsewhere.getByRole('alert')).toContainText('This link does not work, or no longer.');
+});
+
+test('who may not change users finds the reset link disabled, with the reason', async ({ pageOf, server }) => {
+  const admin = await bearer(server, 'admin');
+  const { items } = await server.api<{ items: { id: string }[] }>('GET', 'users?search=vera', undefined, admin);
+  const page = await pageOf('regular');
+
+  await page.goto(`/users/${items[0]!.id}`);
+  await ready(page);
+  const button = page.getByRole('button', { name: /^Reset link…/ });
+  await expect(button).toHaveAttribute('aria-disabled', 'true');
+  await expect(button).toHaveAttribute('title', 'Only administrators may do this.');
+});
+
 test.describe('a viewer', () => {
   test.use({ as: 'viewer' });
 

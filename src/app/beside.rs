@@ -2,6 +2,7 @@
 //! inputs, by kind. The only place where the base of all records meets the slices that know one of them.
 
 use crate::{
+    authentication::ui::user_actions,
     error::{Error, Result},
     events::model::Topic,
     i18n::{Locale, td_string},
@@ -116,6 +117,7 @@ pub fn actions(kind: &'static Kind, record: Signal<RawRecord>) -> Option<AnyView
         "machine" => Some(machine::actions(record)),
         "playbook" => Some(run_playbook(record)),
         "schedule" => Some(schedule::actions(record)),
+        "user" => Some(user_actions(record)),
         _ => None,
     }
 }

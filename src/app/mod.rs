@@ -12,7 +12,7 @@ pub use session::end_session;
 pub use session::{refusal, use_session};
 
 use crate::{
-    authentication::ui::{SetupPage, SignInPage},
+    authentication::ui::{ResetPage, SetupPage, SignInPage},
     deployments::ui as deployments,
     error::Error,
     i18n::{self, I18nContextProvider, say, t, use_i18n},
@@ -33,6 +33,7 @@ use leptos_router::{
 // Where people begin, so these come without the rest of their modules.
 part! { start:
     CONTAINERS_PAGE => deployments::ContainersPage(),
+    RESET_PAGE => ResetPage(),
     SETUP_PAGE => SetupPage(),
 }
 
@@ -90,6 +91,7 @@ pub fn App() -> impl IntoView {
                 <Routes fallback=NotFound>
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                     <Route path=path!("/setup") view=SETUP_PAGE ssr=SsrMode::Async />
+                    <Route path=path!("/reset") view=RESET_PAGE ssr=SsrMode::Async />
                     <ParentRoute path=path!("/") view=Frame ssr=SsrMode::Async>
                         <Route path=path!("/containers") view=CONTAINERS_PAGE />
                         <Route path=path!("/containers/new") view=CREATE_PAGE />

@@ -1,8 +1,13 @@
-//! What the browser may ask about its own login.
+//! What the browser may ask about its own login, and the link for somebody who has none.
 
-use super::model::Account;
-use crate::{error::Result, json::Json};
+#![allow(missing_docs, reason = "the server macro makes a type of each function's arguments")]
+
+use super::model::{Account, ResetLink};
+use crate::{error::Result, id::Id, json::Json, storage::User};
 use leptos::prelude::*;
+
+#[cfg(feature = "ssr")]
+use super::server::{Updating, context::permit, reset};
 
 /// Whether the login of the page still holds.
 ///
@@ -20,4 +25,15 @@ pub async fn read_account() -> Result<Account> {
     let session = context.session()?;
     let logins = super::server::login::own(&context.state, session).await?;
     Ok(Account { session: session.clone(), logins })
+}
+
+/// Makes a link with which a user sets a new password; the one before stops working.
+///
+/// # Errors
+/// [`Error::NotFound`](crate::error::Error::NotFound), also for another customer's;
+/// [`Error::Conflict`](crate::error::Error::Conflict) for a user who may not sign in, and for oneself.
+#[server(prefix = "/api/fn", endpoint = "make_reset_link", input = Json, output = Json)]
+pub async fn make_reset_link(user: Id<User>) -> Result<ResetLink> {
+    let permit = permit::<Updating>("user")?;
+    reset::make(&permit, user).await
 }

@@ -96,6 +96,17 @@ pub struct Account {
     pub logins: Vec<OwnLogin>,
 }
 
+/// A link with which a user sets a new password: shown once, to the person who made it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ResetLink {
+    /// Where the new password is set; whoever has it can set one.
+    pub url: String,
+    /// Until when it works, unless it was used before.
+    #[cfg_attr(feature = "ssr", schema(value_type = String, format = "date-time"))]
+    pub expires_at: Timestamp,
+}
+
 /// What a page's own form got as an answer, handed to the page that is rendered in reply.
 ///
 /// These forms work before the browser has loaded the program, so their answer is a page.
@@ -131,7 +142,7 @@ pub fn safe_path(next: &str) -> &str {
         && !next.starts_with("//")
         && !next.contains(['\\', '\t', '\r', '\n'])
         && !next.chars().any(char::is_control)
-        && !matches!(next.split(['?', '#']).next(), Some("/sign-in" | "/sign-out" | "/setup"));
+        && !matches!(next.split(['?', '#']).next(), Some("/sign-in" | "/sign-out" | "/setup" | "/reset"));
     if inside { next } else { "/" }
 }
 

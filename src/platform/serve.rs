@@ -12,7 +12,7 @@ use crate::{
         server::{
             Context, forms,
             gate::{self, Origin, Place},
-            login, rest, secret, setup, throttle,
+            login, reset, rest, secret, setup, throttle,
         },
     },
     error::Error,
@@ -89,6 +89,7 @@ pub async fn serve(state: State) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).with_context(|| format!("listening on {address}"))?;
     listener.set_nonblocking(true).context("preparing the listener")?;
     let address = listener.local_addr().context("asking for the address")?;
+    state.listens_on.get_or_init(|| address);
     let app = router(state.clone())?.into_make_service_with_connect_info::<SocketAddr>();
     let handle = axum_server::Handle::new();
 
@@ -133,12 +134,8 @@ fn limit_heads(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util:
 
 /// Says where the server is, and how the first administrator is made while there is none.
 async fn greet(state: &State, address: SocketAddr) -> anyhow::Result<()> {
-    let scheme = if state.is_tls() { "https" } else { "http" };
-    let (url, is_guess) = match state.config.server.public_url.trim_end_matches('/') {
-        "" if address.ip().is_unspecified() => (format!("{scheme}://{}:{}", tls::host_name(), address.port()), true),
-        "" => (format!("{scheme}://{address}"), false),
-        public => (public.to_owned(), false),
-    };
+    let url = state.url();
+    let is_guess = state.config.server.public_url.trim_end_matches('/').is_empty() && address.ip().is_unspecified();
     println!("Muelle listens on {url}");
     if is_guess {
         println!(
@@ -178,7 +175,8 @@ async fn sweep(state: State) {
     loop {
         let rotated = state.authority.keys.renew();
         let contents = crate::provisioning::server::versions::sweep(&state).await;
-        for swept in [login::sweep(&state).await, throttle::sweep(&state).await, rotated, contents] {
+        let links = reset::sweep(&state).await;
+        for swept in [login::sweep(&state).await, throttle::sweep(&state).await, links, rotated, contents] {
             if let Err(error) = swept {
                 tracing::warn!("tidying up: {error:#}");
             }

@@ -1,13 +1,17 @@
 //! The handles of a running server.
 
-use super::{config::Config, db::Db};
+use super::{config::Config, db::Db, tls};
 use crate::{
     authentication::server::{Authority, password::Cost},
     events::server::Bus,
     platform::config::TlsMode,
 };
 use anyhow::Context as _;
-use std::{ops::Deref, sync::Arc};
+use std::{
+    net::SocketAddr,
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
 use tokio_util::sync::CancellationToken;
 
 /// The handles of a running server. Cheap to clone.
@@ -36,6 +40,8 @@ pub struct Handles {
     pub totals: crate::storage::item::server::totals::Totals,
     /// What is known of Ansible.
     pub ansible: crate::provisioning::server::ansible::Ansible,
+    /// Where it listens, once it does; the configured port may be 0, for any.
+    pub listens_on: OnceLock<SocketAddr>,
     /// Cancelled when the server stops: every stream and loop ends on it.
     pub stopping: CancellationToken,
 }
@@ -75,6 +81,7 @@ impl State {
             jobs: crate::jobs::server::Jobs::new(),
             streams: crate::events::server::sse::Places::default(),
             totals: crate::storage::item::server::totals::Totals::default(),
+            listens_on: OnceLock::new(),
             stopping,
         }));
         crate::events::server::relay::start(&state);
@@ -84,6 +91,23 @@ impl State {
     /// Whether the server itself speaks TLS.
     pub fn is_tls(&self) -> bool {
         self.config.tls.mode != TlsMode::Off
+    }
+
+    /// Where people find the server, without a slash at the end: what is configured, else where it listens.
+    ///
+    /// No request has a say in it, so that nobody can lead a link elsewhere by the `Host` it names.
+    pub fn url(&self) -> String {
+        let public = self.config.server.public_url.trim_end_matches('/');
+        if !public.is_empty() {
+            return public.to_owned();
+        }
+        let scheme = if self.is_tls() { "https" } else { "http" };
+        let address = self.listens_on.get().copied().unwrap_or(self.config.server.address);
+        if address.ip().is_unspecified() {
+            format!("{scheme}://{}:{}", tls::host_name(), address.port())
+        } else {
+            format!("{scheme}://{address}")
+        }
     }
 }
 

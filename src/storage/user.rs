@@ -1,7 +1,7 @@
 //! Users: the people who may sign in.
 
 use super::item::{Choice, Field, Item, Kind, Shape};
-use crate::{authentication::model::Role, text};
+use crate::{authentication::model::Role, text, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One person. Belongs to a customer, or to the platform when it has none.
@@ -20,6 +20,9 @@ pub struct User {
     /// A new password; written and never read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<String>,
+    /// When they last signed in.
+    #[serde(default)]
+    pub last_login: Option<Timestamp>,
 }
 
 impl Item for User {
@@ -46,5 +49,6 @@ impl Item for User {
                 Field::shaped("password", text!(records.user.password), Shape::Secret)
                     .hint(text!(records.user.password_hint))
                     .required(),
+                Field::shaped("last_login", text!(records.user.last_login), Shape::Time).read_only().listed(),
             ]);
 }

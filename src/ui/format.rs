@@ -90,6 +90,46 @@ pub fn Ago(
     }
 }
 
+/// A point in time to the second, as the person's own clock and language write it.
+///
+/// The server and the first rendering show UTC; only the browser knows the person's time zone.
+#[component]
+pub fn Moment(
+    /// When it is.
+    #[prop(into)]
+    at: Signal<Timestamp>,
+) -> impl IntoView {
+    let i18n = use_i18n();
+    let now = use_now();
+    let text = move || match now.with(Option::is_some) {
+        true => local(at.get(), i18n.get_locale()),
+        false => utc(at.get()),
+    };
+    view! {
+        <time class="number" datetime=move || at.get().to_string() title=move || at.get().to_string()>
+            {text}
+        </time>
+    }
+}
+
+/// `2026-11-30 21:29:42 UTC`.
+fn utc(at: Timestamp) -> String {
+    format!("{} UTC", at.to_string().chars().take(19).collect::<String>().replace('T', " "))
+}
+
+#[cfg(feature = "hydrate")]
+fn local(at: Timestamp, locale: Locale) -> String {
+    use leptos_i18n::Locale as _;
+
+    let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.millis() as f64));
+    date.to_locale_string(locale.as_str(), &wasm_bindgen::JsValue::UNDEFINED).into()
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn local(at: Timestamp, _: Locale) -> String {
+    utc(at)
+}
+
 #[derive(Clone, Copy)]
 enum Unit {
     Minute,
@@ -134,5 +174,10 @@ mod tests {
         assert_eq!(bytes(999_999, Locale::en), "1.0 MB");
         assert_eq!(bytes(118_000_000_000, Locale::es), "118 GB");
         assert_eq!(bytes(1_400_000_000, Locale::es), "1,4 GB");
+    }
+
+    #[test]
+    fn a_moment_of_the_server_says_whose_clock_it_is() {
+        assert_eq!(utc(Timestamp::from_millis(1_764_538_182_828)), "2025-11-30 21:29:42 UTC");
     }
 }

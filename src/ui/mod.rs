@@ -28,7 +28,7 @@ pub use browser::CopyButton;
 pub use button::{ActionButton, ButtonLook, LinkButton};
 pub use dialog::{ConfirmDialog, Dialog};
 pub use field::{CheckField, SelectField, TextAreaField, TextField};
-pub use format::{Ago, Bytes, bytes};
+pub use format::{Ago, Bytes, Moment, bytes};
 pub use guard::UnsavedGuard;
 pub use icon::Icon;
 pub use list::{ChoiceChip, ClearFilters, OlderTurns, PageTurns, SearchBox, SortHead};

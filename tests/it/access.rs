@@ -1,6 +1,7 @@
 //! Who gets in, as whom, and for how long.
 
 use crate::{
+    deployments::{service, until},
     door::{Door, Reply, ask, form, get, json},
     support::{ADMIN, Database, PASSWORD, REGULAR, ROOT, SYSTEM, TestApp, VIEWER, fields, kind, on_both},
 };
@@ -124,6 +125,26 @@ async fn the_cookie_is_bound_to_the_host_wherever_the_origin_is_secure() {
 }
 
 #[tokio::test]
+async fn no_login_without_tls_leaves_this_machine() {
+    let more = "server.address = \"0.0.0.0:0\"\nserver.trusted_proxies = [\"10.0.0.0/8\"]";
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = fresh(&folder, more).await;
+    let person = users::NewUser { username: "root".to_owned(), password: PASSWORD.to_owned(), ..Default::default() };
+    users::create(&state, Locale::en, person).await.expect("the first user is made");
+    let door = Door::of(&state);
+    let body = format!("username=root&password={}", PASSWORD.replace(' ', "+"));
+    let from_afar = |ask: crate::door::Ask| ask.from("203.0.113.9").with("host", "muelle.example");
+
+    let refused = door.send(from_afar(form("/sign-in", &body))).await;
+    let own = door.send(form("/sign-in", &body).with("host", "localhost:3000")).await;
+
+    assert_eq!((refused.status, refused.header("set-cookie")), (403, None));
+    assert!(refused.text.contains("https://"), "it says how: {}", refused.text);
+    let set = own.header("set-cookie").expect("a browser counts its own machine as secure");
+    assert!(set.starts_with("__Host-sid=") && set.contains("; Secure;"), "{set}");
+}
+
+#[tokio::test]
 async fn a_sub_domain_names_the_customer_at_sign_in() {
     let app = TestApp::start_with(Database::Sqlite, "server.base_domain = \"muelle.example\"").await;
     let door = Door::of(&app.state);
@@ -235,6 +256,30 @@ async fn a_changed_role_counts_with_the_next_request() {
 
     assert_eq!((before.role, after.role), (Role::Regular, Role::Viewer));
     assert_eq!(door.send(get("/account").cookie(&cookie)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_regular_user_made_a_viewer_writes_no_more_with_the_same_token_and_still_reads() {
+    on_both(|app| async move {
+        let door = Door::of(&app.state);
+        let token = door.token("acme", "acme-regular", PASSWORD).await;
+        let admin = app.client(ADMIN).await;
+        let path = format!("/api/v1/users/{}", app.session(REGULAR).user);
+        let write =
+            |name: &str| json("POST", "/api/v1/machines", &value!({ "name": name, "type": "remote" })).bearer(&token);
+
+        let before = door.send(write("db-1")).await;
+        let mut user = admin.get(&path).await.expect(200).json();
+        user["role"] = value!("viewer");
+        admin.put(&path, &user).await.expect(200);
+        let after = door.send(write("db-2")).await;
+        let read = door.send(get("/api/v1/machines").bearer(&token)).await;
+
+        assert_eq!(before.status, 201, "{}", before.text);
+        assert_eq!((after.status, &after.json()["error"]["code"]), (403, &value!("forbidden")), "{}", after.text);
+        assert_eq!((read.status, &read.json()["total"]), (200, &value!(1)), "{}", read.text);
+    })
+    .await;
 }
 
 /// The session of the latest login of that user.
@@ -536,6 +581,26 @@ async fn status_tells_how_things_are_to_those_who_are_signed_in() {
         assert_eq!((away.status, away.text.as_str()), (503, "{\"ok\":false}"));
     })
     .await;
+}
+
+#[tokio::test]
+async fn status_tells_that_the_database_and_the_local_engine_are_up() {
+    let engine = format!("engine.address = {:?}", service("MUELLE_TEST_ENGINE"));
+    for (database, name) in [(Database::Sqlite, "sqlite"), (Database::Postgres, "postgres")] {
+        let app = TestApp::start_with(database, &engine).await;
+        let viewer = app.client(VIEWER).await;
+        let asked = async || viewer.get("/api/v1/status").await.expect(200).json();
+
+        until("the engine is up", Duration::from_secs(5), || async { asked().await["engines"][0]["is_up"] == true })
+            .await;
+        let status = asked().await;
+
+        let engines = status["engines"].as_array().expect("engines are a list");
+        assert_eq!(engines.len(), 1, "{status}");
+        assert_eq!((&engines[0]["name"], &engines[0]["is_up"]), (&value!("local"), &value!(true)), "{status}");
+        assert_eq!(engines[0]["problem"], value!(null), "{status}");
+        assert_eq!((&status["database"]["is_up"], &status["database"]["kind"]), (&value!(true), &value!(name)));
+    }
 }
 
 #[tokio::test]

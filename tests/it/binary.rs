@@ -1,11 +1,16 @@
 //! The binary, as whoever runs it sees it: what it says at its start, and its commands.
 
-use crate::process::{PATIENCE, Server};
+use crate::{
+    process::{PATIENCE, Server},
+    support::SYSTEM,
+};
 use futures::{StreamExt as _, stream};
+use muelle::platform::db::{Db, sql};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     os::unix::fs::PermissionsExt as _,
+    path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -29,6 +34,50 @@ fn serve(server: &Server) -> Running {
 
 fn run(mut command: Command, arguments: &[&str]) -> Output {
     command.args(arguments).stdin(Stdio::null()).output().expect("the binary can be run")
+}
+
+/// Runs a command that reads a password from its standard input.
+fn run_with(server: &Server, arguments: &[&str], password: &str) -> Output {
+    let mut command = server.process();
+    command.args(arguments).arg("--password-stdin");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().expect("the binary starts");
+    let mut input = running.stdin.take().expect("its standard input is ours");
+    writeln!(input, "{password}").expect("it reads the password");
+    drop(input);
+    running.wait_with_output().expect("it ends")
+}
+
+/// The tables in the file of a server on SQLite.
+async fn tables(server: &Server) -> Vec<String> {
+    let url = format!("sqlite:{}", server.data().join("muelle.db").display());
+    let db = Db::open(&url, 2).await.expect("the file can be opened");
+    let statement = sql("select name from sqlite_master where type = 'table' order by name");
+    let rows = db.rows(&SYSTEM, statement).await.expect("it answers");
+    db.close().await;
+    rows.iter().map(|row| row.text("name").expect("a table has a name")).collect()
+}
+
+/// Makes a certificate that vouches for itself and for `localhost`; gives its path and that of its key.
+fn make_certificate(folder: &Path, name: &str) -> (String, String) {
+    let path = |ending: &str| folder.join(format!("{name}.{ending}")).display().to_string();
+    let (certificate, key) = (path("pem"), path("key"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-keyout", &key, "-out", &certificate])
+        .output()
+        .expect("openssl is installed");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    (certificate, key)
+}
+
+/// Asks as somebody who trusts one certificate, whatever this machine's own settings are.
+fn ask_trusting(certificate: &str, url: &str) -> Output {
+    Command::new("curl")
+        .args(["--disable", "--silent", "--show-error", "--ipv4", "--noproxy", "*", "--max-time", "10"])
+        .args(["--cacert", certificate, url])
+        .output()
+        .expect("curl is installed")
 }
 
 /// Runs a command until it ends as wished.
@@ -205,4 +254,113 @@ async fn nobody_waits_for_ansible() {
     assert_eq!(answers[0].1, json!({ "is_up": true, "version": "9.8.7", "hint": null }));
     assert_eq!(answers[1].1["is_up"], false);
     assert!(answers[1].1["hint"].as_str().is_some_and(|hint| hint.starts_with("Instale Ansible")), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrate_makes_the_tables_in_an_empty_folder_and_does_no_harm_again() {
+    let mut server = Server::new(BINARY);
+    server.set("MUELLE_LOG__FILTER", "error");
+    std::fs::create_dir(server.data()).expect("an empty folder can be made");
+
+    let first = run(server.process(), &["migrate"]);
+    let made = tables(&server).await;
+    server.create_administrator();
+    let again = run(server.process(), &["migrate"]);
+    let kept = tables(&server).await;
+    let listed = run(server.process(), &["admin", "list"]);
+
+    for output in [&first, &again] {
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+    for table in ["audit", "customers", "hosts", "jobs", "logins", "machines", "playbooks", "runs", "users"] {
+        assert!(made.iter().any(|name| name == table), "{table} in {made:?}");
+    }
+    assert_eq!(kept, made);
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "keeper\tadmin\t(platform)\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_reset_by_command_takes_the_place_of_the_old_one_at_a_running_server() {
+    const OLD: &str = "a bollard on the ninth pier";
+    const NEW: &str = "another rope for the bollard";
+    let mut server = Server::new(BINARY);
+    server.set("MUELLE_LOG__FILTER", "error");
+
+    let regular = run_with(&server, &["admin", "create-user", "--username", "ana", "--role", "regular"], OLD);
+    let viewer = run_with(&server, &["admin", "create-user", "--username", "bea", "--role", "viewer"], OLD);
+    let listed = run(server.process(), &["admin", "list"]);
+    server.start();
+    let client = reqwest::Client::new();
+    server.wait_until_ready(&client).await;
+    let sign_in = async |password: &str| {
+        let body = json!({ "username": "ana", "password": password });
+        let asked = client.post(format!("{}/api/v1/login", server.url)).json(&body).send().await;
+        let answer = asked.expect("the server answers");
+        (answer.status().as_u16(), answer.json::<Value>().await.expect("the answer is JSON"))
+    };
+    let (entered, login) = sign_in(OLD).await;
+    let reset = run_with(&server, &["admin", "reset-password", "--username", "ana"], NEW);
+    let token = login["token"].as_str().expect("the answer has a token");
+    let inside = client.get(format!("{}/api/v1/status", server.url)).bearer_auth(token).send().await;
+    let (with_old, _) = sign_in(OLD).await;
+    let (with_new, _) = sign_in(NEW).await;
+
+    for output in [&regular, &viewer, &reset] {
+        assert!(output.status.success(), "{output:?}");
+        let said = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(!said.contains(OLD) && !said.contains(NEW), "{said}");
+    }
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "ana\tregular\t(platform)\nbea\tviewer\t(platform)\n");
+    assert_eq!((entered, with_old, with_new), (200, 401, 200));
+    assert_eq!(inside.expect("the server answers").status().as_u16(), 401, "the logins of before have ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_takes_a_password_as_an_argument() {
+    const SECRET: &str = "a-bollard-on-the-ninth-pier";
+    let server = Server::new(BINARY);
+    let (equals, to_the_switch) = (format!("--password={SECRET}"), format!("--password-stdin={SECRET}"));
+    let given: [&[&str]; 5] =
+        [&[SECRET], &["--password", SECRET], &[equals.as_str()], &[to_the_switch.as_str()], &["-p", SECRET]];
+    let commands: [&[&str]; 2] = [
+        &["admin", "create-user", "--username", "eva", "--role", "viewer"],
+        &["admin", "reset-password", "--username", "eva"],
+    ];
+
+    for command in commands {
+        for password in given {
+            let refused = run(server.process(), &[command, password].concat());
+            assert_eq!(refused.status.code(), Some(2), "{command:?} {password:?}: {refused:?}");
+        }
+        let without = run(server.process(), command);
+        let said = String::from_utf8_lossy(&without.stderr).into_owned();
+        assert!(!without.status.success() && said.contains("--password-stdin"), "{command:?}: {said}");
+    }
+    assert!(!server.data().exists(), "nothing was done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_from_files_is_good_for_whoever_trusts_it_and_nobody_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (certificate, key) = make_certificate(folder.path(), "ours");
+    let (other, _) = make_certificate(folder.path(), "other");
+    let mut server = Server::new(BINARY);
+    let port = server.url.rsplit(':').next().expect("the address has a port").to_owned();
+    let heartbeat = format!("https://localhost:{port}/api/heartbeat");
+    server.set("MUELLE_TLS__MODE", "files");
+    server.set("MUELLE_TLS__CERTIFICATE", &certificate);
+    server.set("MUELLE_TLS__KEY", &key);
+    server.set("MUELLE_LOG__FILTER", "error");
+
+    let running = serve(&server);
+    until(&server, &["healthcheck"], true).await;
+    let trusting = ask_trusting(&certificate, &heartbeat);
+    let doubting = ask_trusting(&other, &heartbeat);
+
+    assert!(trusting.status.success(), "{trusting:?}");
+    assert_eq!(String::from_utf8_lossy(&trusting.stdout), "{\"ok\":true}");
+    // 60 is curl's number for a certificate that nobody it trusts vouches for.
+    assert_eq!(doubting.status.code(), Some(60), "{doubting:?}");
+    drop(running);
 }

@@ -58,7 +58,7 @@ async fn sealed(app: &TestApp, id: Id<Credential>) -> String {
 }
 
 /// Everything that is kept: each row of each table on PostgreSQL, each byte of the data folder else.
-async fn all_that_is_kept(app: &TestApp) -> String {
+pub async fn all_that_is_kept(app: &TestApp) -> String {
     let mut all = String::new();
     if app.database == Database::Postgres {
         let tables = sql("select table_name as name from information_schema.tables where table_schema = 'public'");

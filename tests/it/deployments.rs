@@ -976,3 +976,387 @@ async fn an_address_without_tls_is_refused_with_a_sentence() {
     assert_eq!(engine["state"], "down");
     assert!(engine["problem"].as_str().is_some_and(|problem| problem.contains("without TLS")), "{engine}");
 }
+
+#[tokio::test]
+async fn an_engine_tells_of_itself_what_docker_tells() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let told = async || root.get("/api/v1/engines/local").await.expect(200).json()["info"].clone();
+    let ask = |arguments: &[&str]| -> Value { serde_json::from_str(&docker(arguments)).expect("docker writes JSON") };
+
+    let ours = told().await;
+    let version = ask(&["version", "--format", "{{json .Server}}"]);
+    let info = ask(&["info", "--format", "{{json .}}"]);
+
+    for (field, theirs) in [
+        ("version", &version["Version"]),
+        ("api_version", &version["ApiVersion"]),
+        ("host", &info["Name"]),
+        ("operating_system", &info["OperatingSystem"]),
+        ("kernel", &info["KernelVersion"]),
+        ("architecture", &info["Architecture"]),
+        ("cpus", &info["NCPU"]),
+        ("memory", &info["MemTotal"]),
+        ("storage_driver", &info["Driver"]),
+        ("root_dir", &info["DockerRootDir"]),
+    ] {
+        assert!(!theirs.is_null(), "docker tells no {field}");
+        assert_eq!(&ours[field], theirs, "{field}");
+    }
+    // Containers of other stories come and go, so it takes a moment in which none does.
+    until("both count the same containers", Duration::from_secs(30), || async {
+        let (ours, theirs) = (told().await, ask(&["info", "--format", "{{json .}}"]));
+        ours["containers_running"] == theirs["ContainersRunning"]
+            && ours["containers_paused"] == theirs["ContainersPaused"]
+            && ours["containers_stopped"] == theirs["ContainersStopped"]
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_customers_figures_of_an_engine_count_its_own_containers() {
+    let story = Story::start().await.up().await;
+    story.container(REGULAR, "running", json!({}), true).await;
+    let paused = story.container(REGULAR, "paused", json!({}), true).await;
+    story.operate(REGULAR, json!({"operation": "pause", "object": paused})).await.expect(200);
+    story.container(REGULAR, "created", json!({}), false).await;
+    story.container(STRANGER, "others", json!({}), true).await;
+    let viewer = story.app.client(VIEWER).await;
+
+    let engine = viewer.get("/api/v1/engines/local").await.expect(200).json();
+
+    let of_customer = format!("label=muelle.customer={}", story.app.customer_id("acme"));
+    for (field, state) in
+        [("containers_running", "running"), ("containers_paused", "paused"), ("containers_stopped", "created")]
+    {
+        let state = format!("status={state}");
+        let ids = docker(&["ps", "--all", "--quiet", "--filter", &of_customer, "--filter", &state]);
+        assert_eq!((&engine["info"][field], ids.lines().count()), (&json!(1), 1), "{field}");
+    }
+    assert_eq!(engine["info"]["root_dir"], "");
+    assert_eq!(engine["data_usage"], Value::Null, "what others store is not told");
+}
+
+#[tokio::test]
+async fn the_disk_usage_of_an_engine_is_what_docker_counts() {
+    let story = Story::start().await;
+    let (volume, name) = (story.name("volume"), story.name("writer"));
+    let (label, mount) = (format!("story={}", story.mark), format!("{volume}:/data"));
+    let image = service("MUELLE_TEST_IMAGE");
+    let script = "head -c 3000000 /dev/zero >/data/three; head -c 2000000 /dev/zero >/two";
+    docker(&["volume", "create", "--label", &label, &volume]);
+    docker(&["run", "--name", &name, "--label", &label, "--volume", &mount, &image, "sh", "-c", script]);
+    let mut differing =
+        vec![("Images", "images", 1e6), ("Containers", "containers", 2e6), ("Local Volumes", "volumes", 3e6)];
+    let begun = Instant::now();
+
+    while !differing.is_empty() {
+        // Other stories come and go, and a server computes it once a minute: a new one looks again.
+        let looking = Story::start().await.up().await;
+        let root = looking.app.client(ROOT).await;
+        let told = async || root.get("/api/v1/engines/local").await.expect(200).json()["data_usage"].clone();
+        until("it is computed", Duration::from_secs(30), || async { !told().await.is_null() }).await;
+        let usage = told().await;
+        let lines = docker(&["system", "df", "--format", "{{json .}}"]);
+
+        differing.retain(|&(kind, part, least)| {
+            let mut lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("docker writes JSON"));
+            let line = lines.find(|line| line["Type"] == kind).expect("docker counts each kind");
+            let size = usage[part]["size"].as_f64().unwrap_or_default();
+            let theirs = bytes(line["Size"].as_str().unwrap_or_default());
+            let is_same = usage[part]["count"].to_string() == line["TotalCount"].as_str().unwrap_or_default()
+                // It is rounded to four digits there.
+                && (size - theirs).abs() <= theirs * 0.001;
+            !is_same || size < least
+        });
+
+        let is_late = begun.elapsed() > Duration::from_secs(60);
+        assert!(differing.is_empty() || !is_late, "{differing:?} differ: {usage}\n{lines}");
+    }
+    docker(&["rm", &name]);
+    docker(&["volume", "rm", &volume]);
+}
+
+/// The bytes of a size as `docker` writes it: `4.212MB`.
+fn bytes(text: &str) -> f64 {
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic).expect("a size has a unit"));
+    let factor = match unit {
+        "B" => 1.0,
+        "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        other => panic!("{other} is no unit of docker"),
+    };
+    number.parse::<f64>().expect("a size begins with a number") * factor
+}
+
+#[tokio::test]
+async fn a_log_is_given_by_an_operation_too() {
+    let story = Story::start().await.up().await;
+    // The engine writes the two streams down one beside the other, so the line of errors comes well before.
+    let script = "echo trouble >&2; sleep 1; for i in 1 2 3; do echo line $i; done";
+    let id = story.container(REGULAR, "log", json!({"command": ["sh", "-c", script]}), true).await;
+    docker(&["wait", &id]);
+    let operate = async |body: Value| story.operate(VIEWER, body).await;
+    let logs = async |data: Value| {
+        let answer = operate(json!({"operation": "logs", "data": data, "object": id})).await.expect(200).json();
+        answer["result"].as_str().expect("the log is a text").to_owned()
+    };
+
+    assert_eq!(logs(json!({})).await, "trouble\nline 1\nline 2\nline 3\n");
+    assert_eq!(logs(json!({"tail": 2})).await, "line 2\nline 3\n");
+    assert_eq!(logs(json!({"stdout": true})).await, "line 1\nline 2\nline 3\n");
+    assert_eq!(logs(json!({"stderr": true})).await, "trouble\n");
+    assert_eq!(logs(json!({"stdout": false})).await, "trouble\n");
+    assert_eq!(logs(json!({"since": "2999-01-01T00:00:00Z"})).await, "");
+    let timed = logs(json!({"stdout": true, "timestamps": true})).await;
+    assert_eq!(timed.trim(), docker(&["logs", "--timestamps", &id]));
+
+    let several = json!({"operation": "logs", "data": {"tail": 1}, "objects": [story.name("log"), "nobody"]});
+    let results = operate(several).await.expect(200).json()["results"].clone();
+    assert_eq!((&results[0]["result"], &results[1]["ok"]), (&json!("line 3\n"), &json!(false)));
+    let wrong = operate(json!({"operation": "logs", "data": {"tail": "many"}, "object": id})).await;
+    assert_eq!(wrong.expect(422).problem_fields(), ["tail"]);
+}
+
+#[tokio::test]
+async fn a_prune_tells_which_containers_went_and_how_many_bytes_that_freed() {
+    let story = Story::start().await.up().await;
+    let client = story.app.client(REGULAR).await;
+    let script = "trap 'exit 0' TERM; dd if=/dev/zero of=/three bs=1M count=3 2>/dev/null; echo written; \
+                  while :; do sleep 1; done";
+    let id = story.container(REGULAR, "writer", json!({"command": ["sh", "-c", script]}), true).await;
+    until("it has written", Duration::from_secs(10), || async { docker(&["logs", &id]) == "written" }).await;
+    story.operate(REGULAR, json!({"operation": "stop", "data": {"timeout": 5}, "object": id})).await.expect(200);
+    let size = docker(&["inspect", "--size", "--format", "{{.SizeRw}}", &id]);
+
+    let filters = json!({"label": [format!("story={}", story.mark)]});
+    let pruned = story.operate(REGULAR, json!({"operation": "prune", "data": {"filters": filters}})).await;
+    let job = ended(&client, pruned).await;
+    let output = client.get(&format!("/api/v1/jobs/{}/output", job["id"].as_str().unwrap_or_default())).await;
+
+    assert_eq!(job["outcome"]["removed"], json!([id]), "{job}");
+    assert_eq!(job["outcome"]["space_reclaimed"].to_string(), size);
+    assert!(job["outcome"]["space_reclaimed"].as_u64() >= Some(3 << 20), "{job}");
+    let name = story.name("writer");
+    assert!(output.text.lines().any(|line| line == name), "{}", output.text);
+    assert_eq!(docker(&["ps", "-aq", "--filter", &format!("id={id}")]), "");
+}
+
+#[tokio::test]
+async fn a_pull_without_a_tag_asks_for_latest_and_all_tags_brings_every_one() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let repository = format!("{}/{}/many", service("MUELLE_TEST_REGISTRY"), story.mark);
+    let (one, two, latest) = (format!("{repository}:1"), format!("{repository}:2"), format!("{repository}:latest"));
+    for name in [&one, &two] {
+        commit(&story, &service("MUELLE_TEST_IMAGE"), name);
+        docker(&["push", "--quiet", name]);
+    }
+    docker(&["rmi", &one, &two]);
+    let pull = async |all_tags: bool| {
+        let body = json!({"operation": "pull", "data": {"image": repository, "all_tags": all_tags}});
+        ended(&root, root.post(&format!("{IMAGES}/operations"), &body).await).await
+    };
+    let tags = || {
+        let told = docker(&["images", "--format", "{{.Tag}}", &repository]);
+        let mut tags: Vec<String> = told.lines().map(str::to_owned).collect();
+        tags.sort();
+        tags
+    };
+
+    let missing = pull(false).await;
+    let theirs = refusal(&["pull", &repository]);
+    let after_missing = tags();
+    let all = pull(true).await;
+    let after_all = tags();
+    docker(&["tag", &one, &latest]);
+    docker(&["push", "--quiet", &latest]);
+    docker(&["rmi", &one, &two, &latest]);
+    let last = pull(false).await;
+    let after_last = tags();
+    docker(&["rmi", "--force", &latest]);
+
+    assert_eq!((&missing["state"], after_missing.len()), (&json!("failed"), 0), "{missing}");
+    let words = missing["outcome"]["error"]["message"].as_str().unwrap_or_default();
+    assert!(words.contains(&latest) && words.contains("not found"), "{missing}");
+    assert!(theirs.contains(words), "docker says {theirs} and we {words}");
+    assert_eq!(all["state"], "succeeded", "{all}");
+    assert_eq!(after_all, ["1", "2"]);
+    assert_eq!(last["state"], "succeeded", "{last}");
+    assert_eq!(after_last, ["latest"]);
+}
+
+/// Makes an image of the story's own out of another one, and gives its identifier.
+fn commit(story: &Story, from: &str, name: &str) -> String {
+    let (label, change) = (format!("story={}", story.mark), format!("LABEL image={name}"));
+    let container = docker(&["create", "--label", &label, "--network", "none", from, "true"]);
+    let id = docker(&["commit", "--change", &change, &container, name]);
+    docker(&["rm", &container]);
+    id
+}
+
+/// What `docker` says when the engine refuses.
+fn refusal(arguments: &[&str]) -> String {
+    let output = Command::new("docker").arg("-H").arg(service("MUELLE_TEST_ENGINE")).args(arguments).output();
+    let output = output.expect("docker is installed");
+    assert!(!output.status.success(), "docker {arguments:?} is not refused");
+    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+#[tokio::test]
+async fn operations_read_and_name_an_image_as_docker_does() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let act = async |body: Value| {
+        root.post(&format!("{IMAGES}/operations"), &body).await.expect(200).json()["result"].clone()
+    };
+    let (repository, copy) = (format!("{}/app", story.mark), format!("{}/copy", story.mark));
+    let (name, outside) = (format!("{repository}:1"), format!("{repository}:outside"));
+    let id = commit(&story, &service("MUELLE_TEST_IMAGE"), &name);
+    story.container(ROOT, "user", json!({"image": name}), false).await;
+
+    let tagged = act(json!({"operation": "tag", "data": {"repository": copy, "tag": "2"}, "object": id})).await;
+    docker(&["tag", &name, &outside]);
+    let reloaded = act(json!({"operation": "reload", "object": name})).await;
+    let listed = act(json!({"operation": "list"})).await;
+    let inspected = act(json!({"operation": "inspect", "object": name})).await;
+    let history = act(json!({"operation": "history", "object": id})).await;
+    let told: Value = serde_json::from_str(&docker(&["image", "inspect", &id])).expect("docker writes JSON");
+    let layers = docker(&["history", "--no-trunc", "--human=false", "--format", "{{json .}}", &id]);
+    docker(&["rmi", "--force", &id]);
+
+    let told = &told[0];
+    assert_eq!(tagged["tagged"], format!("{copy}:2"));
+    assert_eq!(told["RepoTags"], json!([name, outside, format!("{copy}:2")]));
+    for field in ["Id", "RepoTags", "Created", "Size", "Architecture", "Os", "RootFS"] {
+        assert!(!told[field].is_null(), "docker tells no {field}");
+        assert_eq!(inspected[field], told[field], "{field}");
+    }
+    assert_eq!((&reloaded["id"], &reloaded["tags"]), (&told["Id"], &told["RepoTags"]));
+    assert_eq!((&reloaded["size"], &reloaded["containers"]), (&told["Size"], &json!(1)));
+    assert!(listed.as_array().is_some_and(|rows| rows.contains(&reloaded)), "{listed}");
+    let theirs: Vec<Value> = layers
+        .lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).expect("docker writes JSON");
+            json!([line["ID"], line["CreatedBy"], line["Size"], line["Comment"]])
+        })
+        .collect();
+    let ours: Vec<Value> = history
+        .as_array()
+        .expect("the layers are a list")
+        .iter()
+        .map(|layer| json!([layer["id"], layer["created_by"], layer["size"].to_string(), layer["comment"]]))
+        .collect();
+    assert!(ours.len() >= 2, "{history}");
+    assert_eq!(ours, theirs);
+}
+
+#[tokio::test]
+async fn an_image_that_a_stopped_container_uses_is_removed_by_force_only() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let operate = async |body: Value| root.post(&format!("{IMAGES}/operations"), &body).await;
+    let name = format!("{}/used:1", story.mark);
+    let id = commit(&story, &service("MUELLE_TEST_IMAGE"), &name);
+    let user = story.container(ROOT, "user", json!({"image": name, "command": ["true"]}), true).await;
+    docker(&["wait", &user]);
+
+    let refused = operate(json!({"operation": "remove", "object": name})).await.expect(409).json();
+    let theirs = refusal(&["rmi", &name]);
+    let is_left = docker(&["images", "--no-trunc", "-q", &name]) == id;
+    let removed = operate(json!({"operation": "remove", "data": {"force": true}, "object": name})).await;
+
+    let words = refused["error"]["message"].as_str().unwrap_or_default();
+    assert!(words.contains("is using its referenced image") && is_left, "{refused}");
+    assert!(theirs.contains(words), "docker says {theirs} and we {words}");
+    let removed = removed.expect(200).json()["result"].clone();
+    assert_eq!(removed["untagged"], json!([name]));
+    assert!(removed["removed"].as_array().is_some_and(|ids| ids.contains(&json!(id))), "{removed}");
+    assert!(refusal(&["image", "inspect", &id]).to_lowercase().contains("no such image"));
+    assert_eq!(docker(&["inspect", "--format", "{{.State.Status}}", &user]), "exited");
+}
+
+#[tokio::test]
+async fn an_image_takes_its_nameless_parents_along_unless_they_are_to_be_kept() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let (base, first, second) =
+        (format!("{}/base:1", story.mark), format!("{}/first:1", story.mark), format!("{}/second:1", story.mark));
+    let remove = async |name: &str, noprune: bool| {
+        let body = json!({"operation": "remove", "data": {"noprune": noprune}, "object": name});
+        root.post(&format!("{IMAGES}/operations"), &body).await.expect(200).json()["result"]["removed"].clone()
+    };
+    let has = |removed: &Value, id: &str| removed.as_array().is_some_and(|ids| ids.iter().any(|one| one == id));
+
+    let parent = commit(&story, &service("MUELLE_TEST_IMAGE"), &base);
+    let child = commit(&story, &base, &first);
+    docker(&["rmi", &base]);
+    let kept = remove(&first, true).await;
+    let is_there = docker(&["image", "inspect", "--format", "{{.Id}}", &parent]) == parent;
+    let other = commit(&story, &parent, &second);
+    let both = remove(&second, false).await;
+
+    assert!(has(&kept, &child) && !has(&kept, &parent) && is_there, "{kept}");
+    assert!(has(&both, &other) && has(&both, &parent), "{both}");
+    assert!(refusal(&["image", "inspect", &parent]).to_lowercase().contains("no such image"));
+}
+
+#[tokio::test]
+async fn the_probes_of_a_health_check_are_shown_with_what_they_printed() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+
+    for (name, line, code, output, health) in
+        [("well", "echo fine", 0, "fine\n", "healthy"), ("ill", "echo poorly; exit 3", 3, "poorly\n", "unhealthy")]
+    {
+        let check = json!({"health": {"test": ["CMD-SHELL", line], "interval": 1.0, "retries": 1}});
+        let id = story.container(ROOT, name, check, true).await;
+        let shown = async || root.get(&format!("{CONTAINERS}/{id}")).await.expect(200).json();
+        until("it is probed", Duration::from_secs(15), || async { shown().await["probes"] != json!([]) }).await;
+
+        let detail = shown().await;
+        let told: Value = serde_json::from_str(&docker(&["inspect", "--format", "{{json .State.Health}}", &id]))
+            .expect("docker writes JSON");
+
+        let probe = &detail["probes"][0];
+        assert_eq!((&probe["exit_code"], &probe["output"]), (&json!(code), &json!(output)));
+        assert!(probe["started_at"].is_string(), "{probe}");
+        assert_eq!(detail["container"]["health"], health);
+        assert_eq!((&told["Status"], &told["Log"][0]["ExitCode"]), (&json!(health), &json!(code)));
+        assert_eq!(told["Log"][0]["Output"], output);
+    }
+}
+
+#[tokio::test]
+async fn an_image_behind_a_password_is_refused_and_leaves_nothing() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let registry = service("MUELLE_TEST_PRIVATE_REGISTRY");
+    let image = format!("{registry}/muelle/busybox:1");
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+    let tags = http
+        .get(format!("http://{registry}/v2/muelle/busybox/tags/list"))
+        .basic_auth("muelle", Some("muelle-secret"))
+        .send()
+        .await
+        .expect("the registry answers")
+        .text()
+        .await
+        .expect("the answer is text");
+    let tags: Value = serde_json::from_str(&tags).expect("the registry writes JSON");
+
+    let pull = json!({"operation": "pull", "data": {"image": image}});
+    let refused = ended(&root, root.post(&format!("{IMAGES}/operations"), &pull).await).await;
+
+    assert_eq!(tags["tags"], json!(["1"]), "who knows the password finds it");
+    assert_eq!(refused["state"], "failed", "{refused}");
+    let words = refused["outcome"]["error"]["message"].as_str().unwrap_or_default();
+    let theirs = refusal(&["pull", &image]);
+    assert!(words.contains("no basic auth credentials"), "{refused}");
+    assert!(theirs.contains(words), "docker says {theirs} and we {words}");
+    assert_eq!(docker(&["images", "-q", &image]), "");
+    assert!(!root.get(IMAGES).await.expect(200).text.contains(&image), "it is in no list");
+}

@@ -1,6 +1,9 @@
 //! Stories of the streams that tell browsers what changed.
 
-use crate::support::{ADMIN, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, kind, on_both};
+use crate::{
+    door::{Door, form},
+    support::{ADMIN, PASSWORD, Person, REGULAR, ROOT, STRANGER, SYSTEM, TestApp, VIEWER, kind, on_both},
+};
 use axum::{
     body::{Body, BodyDataStream},
     http::Request,
@@ -14,8 +17,8 @@ use muelle::{
     time::Timestamp,
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 use tower::ServiceExt as _;
 
 /// As long as something may take that should happen at once.
@@ -110,6 +113,38 @@ pub async fn sign_in(app: &TestApp, person: Person) -> Context {
         .await
         .expect("the login can be written");
     context
+}
+
+/// Lets something happen while somebody listens; it must end their stream, and within two seconds.
+async fn ends_the_stream(app: &TestApp, person: Person, happen: impl AsyncFnOnce()) {
+    let context = sign_in(app, person).await;
+    // Nothing happens to jobs here, so the end is all there is to be heard.
+    let mut listener = Listener::open(&context, "topic=jobs", None).await.expect("it opens");
+    assert!(listener.is_quiet().await);
+
+    let began = Instant::now();
+    happen().await;
+    let end = listener.soon().await;
+    let took = began.elapsed();
+
+    assert_eq!((end.name.as_str(), &end.data["reason"]), ("end", &json!("session")));
+    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    assert_eq!(listener.next().await, None);
+}
+
+/// Changes one value of somebody's record over the API.
+async fn change(app: &TestApp, person: Person, field: &str, to: Value) {
+    let root = app.client(ROOT).await;
+    let path = format!("/api/v1/users/{}", app.session(person).user);
+    let mut user = root.get(&path).await.expect(200).json();
+    user[field] = to;
+    root.put(&path, &user).await.expect(200);
+}
+
+/// Changes somebody's record as another process does, of which this server is told nothing.
+async fn change_untold(app: &TestApp, person: Person, statement: &'static str) {
+    let statement = sql(statement).bind(app.session(person).user.to_string());
+    app.state.db.execute(&SYSTEM, statement).await.expect("it is written");
 }
 
 fn machines() -> Topic {
@@ -226,42 +261,62 @@ async fn a_gap_is_told_as_resync() {
 
 #[tokio::test]
 async fn a_revoked_login_ends_its_streams_within_two_seconds() {
-    on_both(async |app| {
-        for is_told in [true, false] {
-            let context = sign_in(&app, REGULAR).await;
-            let login = context.session().expect("somebody is there").login;
-            let revive = sql("update logins set deleted_at = null where id = $1").bind(login.to_string());
-            app.state.db.execute(&SYSTEM, revive).await.expect("it is written");
-            let mut listener = Listener::open(&context, "topic=all", None).await.expect("it opens");
-            assert!(listener.is_quiet().await);
-
-            let began = Instant::now();
-            let revoke = sql("update logins set deleted_at = $1 where id = $2").bind(1_i64).bind(login.to_string());
-            app.state.db.execute(&SYSTEM, revoke).await.expect("it is written");
-            if is_told {
-                app.state.bus.publish(Topic::Session, Some(app.customer_id("acme")), json!({"login": login}));
-            }
-            let end = listener.soon().await;
-
-            assert_eq!((end.name.as_str(), &end.data["reason"]), ("end", &json!("session")));
-            assert!(began.elapsed() < Duration::from_secs(2), "it took {:?}", began.elapsed());
-            assert_eq!(listener.next().await, None);
+    on_both(async |app: TestApp| {
+        for (person, is_told) in [(REGULAR, true), (VIEWER, false)] {
+            let login = app.session(person).login;
+            ends_the_stream(&app, person, async || {
+                let revoke = sql("update logins set deleted_at = $1 where id = $2").bind(1_i64).bind(login.to_string());
+                app.state.db.execute(&SYSTEM, revoke).await.expect("it is written");
+                if is_told {
+                    app.state.bus.publish(Topic::Session, Some(app.customer_id("acme")), json!({"login": login}));
+                }
+            })
+            .await;
         }
     })
     .await;
 }
 
 #[tokio::test]
+async fn disabling_a_user_ends_the_stream() {
+    on_both(async |app: TestApp| {
+        ends_the_stream(&app, REGULAR, async || change(&app, REGULAR, "enabled", json!(false)).await).await;
+        ends_the_stream(&app, VIEWER, async || {
+            change_untold(&app, VIEWER, "update users set enabled = false where id = $1").await;
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_changed_role_ends_the_stream() {
-    let app = TestApp::start().await;
-    let context = sign_in(&app, REGULAR).await;
-    let mut listener = Listener::open(&context, "topic=all", None).await.expect("it opens");
-    let user = context.session().expect("somebody is there").user;
+    on_both(async |app: TestApp| {
+        ends_the_stream(&app, REGULAR, async || change(&app, REGULAR, "role", json!("viewer")).await).await;
+        ends_the_stream(&app, VIEWER, async || {
+            change_untold(&app, VIEWER, "update users set role = 'regular' where id = $1").await;
+        })
+        .await;
+    })
+    .await;
+}
 
-    let demote = sql("update users set role = 'viewer' where id = $1").bind(user.to_string());
-    app.state.db.execute(&SYSTEM, demote).await.expect("it is written");
+#[tokio::test]
+async fn a_changed_password_ends_the_stream_whoever_changed_it() {
+    const NEW: &str = "quay-wall-gull-42";
+    on_both(async |app: TestApp| {
+        let door = Door::of(&app.state);
+        let cookie = door.cookie("acme", "acme-viewer", PASSWORD).await;
+        let passwords = format!("current={}&password={NEW}&password_again={NEW}", PASSWORD.replace(' ', "+"));
 
-    assert_eq!(listener.soon().await.data["reason"], "session");
+        ends_the_stream(&app, REGULAR, async || change(&app, REGULAR, "password", json!(NEW)).await).await;
+        ends_the_stream(&app, VIEWER, async || {
+            let changed = door.send(form("/account", &passwords).cookie(&cookie)).await;
+            assert_eq!(changed.location(), Some("/account?changed"), "{}", changed.text);
+        })
+        .await;
+    })
+    .await;
 }
 
 #[tokio::test]

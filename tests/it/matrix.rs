@@ -5,7 +5,7 @@
 use crate::{
     contract::sample,
     door::{Ask, Door, Reply, ask},
-    support::{ADMIN, Answer, Client, Database, PEOPLE, Person, REGULAR, SYSTEM, TestApp, kind},
+    support::{ADMIN, Answer, Client, Database, PASSWORD, PEOPLE, Person, REGULAR, SYSTEM, TestApp, kind},
 };
 use leptos::server_fn;
 use muelle::{
@@ -67,6 +67,8 @@ enum Who {
     WorkersOfAcme(u16),
     /// The same, where viewers are refused before it is looked whose it is.
     OperatorsOfAcme(u16),
+    /// The administrators among them; others are refused before it is looked whose it is.
+    AdministratorsOfAcme(u16),
     /// Acme's administrator alone; for the others it does not exist.
     Own(u16),
 }
@@ -77,7 +79,12 @@ impl Who {
         match self {
             Self::Workers(_) | Self::OperatorsOfAcme(_) if is_viewer => 403,
             Self::PlatformWorkers(_) if is_viewer || person.customer.is_some() => 403,
-            Self::OfAcme(_) | Self::WorkersOfAcme(_) | Self::OperatorsOfAcme(_) if !is_near => 404,
+            Self::AdministratorsOfAcme(_) if person.role != Role::Admin => 403,
+            Self::OfAcme(_) | Self::WorkersOfAcme(_) | Self::OperatorsOfAcme(_) | Self::AdministratorsOfAcme(_)
+                if !is_near =>
+            {
+                404
+            }
             Self::WorkersOfAcme(_) if is_viewer => 403,
             Self::Own(_) if person != ADMIN => 404,
             Self::Anybody(status)
@@ -87,6 +94,7 @@ impl Who {
             | Self::OfAcme(status)
             | Self::WorkersOfAcme(status)
             | Self::OperatorsOfAcme(status)
+            | Self::AdministratorsOfAcme(status)
             | Self::Own(status) => status,
         }
     }
@@ -109,6 +117,7 @@ const RUN: Sent = Sent::Json(r#"{"playbook": "019acb6a-0000-7000-8000-0000000000
 const ROUTES: &[(&str, Who, Sent)] = &[
     ("POST /api/v1/login", Who::Anybody(422), Sent::Json("{}")),
     ("DELETE /api/v1/login", Who::All(204), Sent::Nothing),
+    ("POST /api/v1/users/{user}/reset-link", Who::AdministratorsOfAcme(201), Sent::Nothing),
     ("GET /api/heartbeat", Who::Anybody(200), Sent::Nothing),
     ("POST /api/csp-report", Who::Anybody(415), Sent::Json("{}")),
     ("GET /api/v1/status", Who::All(200), Sent::Nothing),
@@ -172,11 +181,13 @@ const ROUTES: &[(&str, Who, Sent)] = &[
     ("POST /sign-in", Who::Anybody(422), Sent::Form("")),
     ("POST /sign-out", Who::Anybody(303), Sent::Form("")),
     ("POST /setup", Who::Anybody(422), Sent::Form("")),
+    ("POST /reset", Who::Anybody(422), Sent::Form("")),
     ("POST /account", Who::All(422), Sent::Form("current=a&password=b&password_again=c")),
     ("POST /account/logins/end-others", Who::All(303), Sent::Form("")),
     ("POST /account/logins/{login}/end", Who::Own(303), Sent::Form("")),
     ("GET /sign-in", Who::Anybody(200), Sent::Nothing),
     ("GET /setup", Who::Anybody(200), Sent::Nothing),
+    ("GET /reset", Who::Anybody(200), Sent::Nothing),
     ("GET /", Who::All(200), Sent::Nothing),
     ("GET /account", Who::All(200), Sent::Nothing),
     ("GET /containers", Who::All(200), Sent::Nothing),
@@ -253,6 +264,7 @@ const FUNCTIONS: &[(&str, Who, &str)] = &[
         Who::PlatformWorkers(503),
         r#"{"engine": "local", "operation": {"operation": "remove", "data": {}}, "objects": ["x"]}"#,
     ),
+    ("make_reset_link", Who::AdministratorsOfAcme(200), r#"{"user": "{user}"}"#),
     ("overview", Who::All(200), "{}"),
     ("preview_schedule", Who::All(200), r#"{"cron": "0 3 * * *", "time_zone": "UTC"}"#),
     ("read_account", Who::All(200), ""),
@@ -577,14 +589,17 @@ async fn login_of_admin(app: &TestApp) -> String {
     login::enter(&app.context(ADMIN), user).await.expect("a login can be made").session.login.to_string()
 }
 
-/// The text with a machine and a group of Acme, which have no address, and a key that there is not.
+/// The text with a viewer, a machine and a group of Acme, which have no address, and a key that there is not.
 async fn with_records(app: &TestApp, text: String) -> String {
     let mut text = text.replace("{key}", "00000000-0000-7000-8000-000000000000");
-    for (placeholder, name) in [("{machine}", "machine"), ("{host}", "host")] {
+    for (placeholder, name) in [("{machine}", "machine"), ("{host}", "host"), ("{user}", "user")] {
         if text.contains(placeholder) {
             let title = format!("m-{}", Id::<()>::new());
-            let input =
-                if name == "machine" { json!({"name": title, "type": "remote"}) } else { json!({"name": title}) };
+            let input = match name {
+                "machine" => json!({"name": title, "type": "remote"}),
+                "user" => json!({"username": title, "role": "viewer", "password": PASSWORD}),
+                _ => json!({"name": title}),
+            };
             text = text.replace(placeholder, &app.make(ADMIN, kind(name), input).await.base.id.to_string());
         }
     }

@@ -62,6 +62,24 @@ async fn an_empty_customer_is_removed_and_purged() {
 }
 
 #[tokio::test]
+async fn a_customers_domain_is_a_dns_label() {
+    let app = TestApp::start().await;
+    let root = app.client(ROOT).await;
+    let (longest, too_long) = ("a".repeat(63), "a".repeat(64));
+    let make =
+        async |domain: &str| root.post("/api/v1/customers", &json!({ "name": "Initech", "domain": domain })).await;
+
+    for domain in ["-a", "a-", "a.b", "a_b", "Ä", too_long.as_str(), ""] {
+        let refused = make(domain).await;
+        assert_eq!(refused.status, 422, "{domain:?}: {}", refused.text);
+        assert_eq!(refused.problem_fields(), ["domain"], "{domain:?}: {}", refused.text);
+    }
+    for domain in ["a", "a-1", longest.as_str()] {
+        assert_eq!(make(domain).await.expect(201).json()["domain"], domain);
+    }
+}
+
+#[tokio::test]
 async fn disabling_a_customer_ends_the_logins_of_its_people() {
     on_both(async |app: TestApp| {
         let customers = kind("customer");

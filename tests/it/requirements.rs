@@ -6,16 +6,24 @@ use crate::{
     support::{Database, REGULAR, TestApp, VIEWER, on_both},
 };
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use muelle::{jobs::model::JobState, provisioning::model::RunState, time::Timestamp};
+use muelle::{
+    jobs::model::JobState,
+    provisioning::{
+        model::RunState,
+        server::{galaxy, processes},
+    },
+    time::Timestamp,
+};
 use serde_json::{Value, json};
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     sync::OnceCell,
@@ -136,6 +144,14 @@ fn age(app: &TestApp) {
     }
 }
 
+/// Says that nobody has used what is installed for so long.
+fn unused(app: &TestApp, long: Duration) {
+    for folder in installed(app) {
+        let told = File::options().append(true).open(folder.join("installed.json")).expect("it is told");
+        told.set_modified(SystemTime::now() - long).expect("a file has a time");
+    }
+}
+
 fn installed(app: &TestApp) -> Vec<PathBuf> {
     let read = |folder: &Path| {
         std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>()
@@ -186,7 +202,7 @@ async fn what_a_project_asks_for_is_installed_once_and_used() {
             ])
         );
 
-        // Somebody wants the newest; a run that reads an older one is not disturbed by it.
+        // Somebody wants the newest; what a run may be reading stays.
         let viewer = app.client(VIEWER).await;
         assert_eq!(viewer.post(&format!("{address}/requirements"), &json!({})).await.status, 403);
         client.post(&format!("{address}/requirements"), &json!({})).await.expect(200);
@@ -201,7 +217,13 @@ async fn what_a_project_asks_for_is_installed_once_and_used() {
         assert!(said.contains("could not be fetched again") && said.contains("404"), "{said}");
         assert_eq!(shop.asked(), 3);
 
-        // All that is left is what the playbook asks for.
+        // What a newer one has taken the place of goes once no run can be reading it, and the newest when nobody wants it.
+        unused(app, Duration::from_secs(3 * 24 * 3600));
+        galaxy::sweep(&app.state);
+        assert_eq!(installed(app).len(), 1);
+        unused(app, Duration::from_secs(31 * 24 * 3600));
+        galaxy::sweep(&app.state);
+        assert_eq!(installed(app), Vec::<PathBuf>::new());
         for id in [first.id, second.id, third.id] {
             job(app, id).await;
         }
@@ -223,6 +245,20 @@ async fn where_nothing_is_kept_apart_it_is_used_all_the_same() {
     let said = console(app, run.id).await;
     assert_eq!((run.state, run.isolation.as_str()), (RunState::Succeeded, "none"), "{:?}\n{said}", run.reason);
     assert!(said.contains("ahoy from the role"), "{said}");
+}
+
+#[tokio::test]
+async fn who_asks_for_the_same_at_a_time_waits_for_one_installation() {
+    let stage = Stage::of(TestApp::start().await, 1).await;
+    let (app, shop) = (&stage.app, Shop::open().await);
+    let playbook = playbook(&stage, &shop).await;
+    let client = app.client(REGULAR).await;
+    let (address, none) = (format!("/api/v1/playbooks/{playbook}/requirements"), json!({}));
+
+    let both = tokio::join!(client.post(&address, &none), client.post(&address, &none));
+
+    assert_eq!((both.0.status, both.1.status), (200, 200), "{} {}", both.0.text, both.1.text);
+    assert_eq!((shop.asked(), installed(app).len()), (1, 1));
 }
 
 #[tokio::test]
@@ -299,7 +335,11 @@ async fn a_run_is_cancelled_while_it_waits_for_an_installation() {
     let ended = ended(app, id).await;
     assert_eq!(ended.state, RunState::Cancelled, "{:?}", ended.reason);
     nothing_left(&app.state.config.data.dir, id, since).await;
-    while std::fs::read_dir(app.state.config.data.dir.join("runs")).is_ok_and(|folders| folders.count() > 0) {
+    let runs = app.state.config.data.dir.join("runs");
+    // What keeps it apart was told its folder.
+    while std::fs::read_dir(&runs).is_ok_and(|folders| folders.count() > 0)
+        || !processes::mentioning(&runs.display().to_string()).is_empty()
+    {
         assert!(since.elapsed() < END, "the installation goes on");
         sleep(Duration::from_millis(50)).await;
     }

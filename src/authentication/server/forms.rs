@@ -5,7 +5,7 @@ use super::{
     Context,
     gate::{Origin, cookie, customer_of_host, no_cookie},
     login::{self, Credentials, Entrance, Refusal},
-    setup, users,
+    reset, setup, users,
 };
 use crate::{
     authentication::model::{FormAnswer, safe_path},
@@ -30,6 +30,7 @@ pub fn routes() -> Router<LeptosOptions> {
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .route("/setup", post(set_up))
+        .route("/reset", post(reset_password))
         .route("/account", post(change_password))
         .route("/account/logins/end-others", post(end_other_logins))
         .route("/account/logins/{id}/end", post(end_login))
@@ -56,7 +57,11 @@ async fn sign_in(
         typed => typed.to_owned(),
     };
     let credentials = Credentials { customer, username: form.username.clone(), password: form.password };
-    let refusal = match login::sign_in(&context, &credentials).await {
+    let entered = match origin.drops_cookies() {
+        true => Err(Refusal::Error(insecure(context.locale))),
+        false => login::sign_in(&context, &credentials).await,
+    };
+    let refusal = match entered {
         Ok(entrance) => return enter(&context, &origin, &entrance, safe_path(&form.next)),
         Err(refusal) => refusal,
     };
@@ -70,6 +75,11 @@ async fn sign_in(
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// Why nobody enters where the browser would drop the cookie.
+fn insecure(locale: Locale) -> Error {
+    Error::Forbidden { reason: td_string!(locale, access.insecure).to_owned() }
 }
 
 /// Status, sentence and seconds to wait of a refused sign-in.
@@ -95,7 +105,7 @@ async fn sign_out(context: Context, Extension(origin): Extension<Origin>) -> Res
         return crate::platform::errors::answer(&error, context.locale);
     }
     let mut response = Redirect::to("/sign-in").into_response();
-    set_cookie(&mut response, &no_cookie(origin.is_secure));
+    set_cookie(&mut response, &no_cookie(origin.has_secure_cookie));
     // What the browser keeps of the pages goes too, except for the choice of language and theme.
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
     response
@@ -119,7 +129,9 @@ async fn set_up(
     Form(form): Form<SetUp>,
 ) -> Response {
     let mut answer = FormAnswer::default();
-    let outcome = if form.password == form.password_again {
+    let outcome = if origin.drops_cookies() {
+        Err(insecure(context.locale))
+    } else if form.password == form.password_again {
         let new = users::NewUser {
             username: form.username.clone(),
             email: Some(form.email.clone()),
@@ -139,6 +151,37 @@ async fn set_up(
                 answer.values.insert(field.to_owned(), value.chars().take(300).collect());
             }
             page(options, context, origin, "/setup", answer, code).await
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ResetPassword {
+    #[serde(default)]
+    token: String,
+    password: String,
+    password_again: String,
+}
+
+async fn reset_password(
+    State(options): State<LeptosOptions>,
+    context: Context,
+    Extension(origin): Extension<Origin>,
+    Form(form): Form<ResetPassword>,
+) -> Response {
+    let mut answer = FormAnswer::default();
+    let outcome = if form.password == form.password_again {
+        reset::finish(&context, &form.token, &form.password).await
+    } else {
+        Err(Error::invalid("password_again", td_string!(context.locale, access.passwords_differ)))
+    };
+    match outcome {
+        Ok(()) => Redirect::to("/sign-in?reset").into_response(),
+        Err(error) => {
+            let code = status(&error);
+            tell(&mut answer, error, context.locale);
+            answer.values.insert("token".to_owned(), form.token.chars().take(300).collect());
+            page(options, context, origin, "/reset", answer, code).await
         }
     }
 }
@@ -211,7 +254,7 @@ fn enter(context: &Context, origin: &Origin, entrance: &Entrance, path: &str) ->
     match entrance.cookie(&context.state) {
         Ok(envelope) => {
             let mut response = Redirect::to(path).into_response();
-            set_cookie(&mut response, &cookie(&envelope, origin.is_secure));
+            set_cookie(&mut response, &cookie(&envelope, origin.has_secure_cookie));
             response
         }
         Err(cause) => Error::from(cause).into_response(),

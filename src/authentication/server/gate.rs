@@ -38,10 +38,25 @@ pub const COOKIE_PLAIN: &str = "sid";
 pub struct Origin {
     /// Whether over HTTPS, ours or a trusted proxy's.
     pub is_secure: bool,
+    /// Whether a login's cookie is for secure origins alone: everywhere but on a loopback server without TLS.
+    pub has_secure_cookie: bool,
     /// The host and port it asked for.
     pub host: String,
     /// What inline scripts of the answer must carry to run.
     pub nonce: String,
+}
+
+impl Origin {
+    /// Whether a browser would drop the cookie of a login: it is reached without TLS, and not at its own machine,
+    /// which browsers count as secure.
+    pub fn drops_cookies(&self) -> bool {
+        let host =
+            self.host.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).map_or(&*self.host, |(host, _)| host);
+        let is_own = host == "localhost"
+            || host.ends_with(".localhost")
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self.has_secure_cookie && !self.is_secure && !is_own
+    }
 }
 
 /// What kind of place a path leads to; refusals take its form.
@@ -85,7 +100,7 @@ fn is_open(method: &Method, path: &str) -> bool {
         "/api/heartbeat" => looks,
         "/api/v1/login" => *method == Method::POST,
         csp::REPORTS => *method == Method::POST,
-        "/sign-in" | "/setup" => looks || *method == Method::POST,
+        "/sign-in" | "/setup" | "/reset" => looks || *method == Method::POST,
         "/sign-out" => *method == Method::POST,
         _ => false,
     }
@@ -98,27 +113,29 @@ pub async fn gate(state: State, is_file: bool, mut request: Request, next: Next)
     let locale = locale(request.headers());
     let refuse = |error: Error| errors::refuse(place, &error, locale);
 
-    if path != "/setup" && carries_token(request.uri()) {
+    if !is_opened_by_link(&path) && carries_token(request.uri()) {
         let sentence = td_string!(locale, access.token_in_address);
         return errors::plain(place, StatusCode::BAD_REQUEST, "bad_request", sentence);
     }
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
     let trusted = |address: IpAddr| state.config.server.trusted_proxies.iter().any(|net| net.contains(&address));
     let address = peer.map(|peer| walk_back(peer, request.headers(), trusted));
+    let is_secure = state.is_tls() || (peer.is_some_and(trusted) && forwarded_https(request.headers()));
     let origin = Origin {
-        is_secure: state.is_tls() || (peer.is_some_and(trusted) && forwarded_https(request.headers())),
+        is_secure,
+        has_secure_cookie: is_secure || !state.config.server.address.ip().is_loopback(),
         host: host(&request),
         nonce: request.extensions().get::<PageNonce>().map(|nonce| nonce.0.clone()).unwrap_or_default(),
     };
 
-    let credential = if is_file { None } else { credential(request.headers(), origin.is_secure) };
+    let credential = if is_file { None } else { credential(request.headers(), origin.has_secure_cookie) };
     let (mut actor, mut renewed) = (Actor::Anonymous, None);
     if let Some((typ, token)) = &credential {
         match identify(&state, *typ, token).await {
             Ok(Some((session, claims))) => {
                 if *typ == Bearer::Cookie && is_ageing(&claims) {
                     let envelope = state.authority.keys.seal(&claims.sub, &claims.sid, Bearer::Cookie, COOKIE_LIFE);
-                    renewed = envelope.ok().map(|envelope| cookie(&envelope, origin.is_secure));
+                    renewed = envelope.ok().map(|envelope| cookie(&envelope, origin.has_secure_cookie));
                 }
                 actor = Actor::Person(session);
             }
@@ -233,6 +250,11 @@ pub fn cookie(envelope: &str, is_secure: bool) -> String {
 /// The `Set-Cookie` value that takes the envelope away.
 pub fn no_cookie(is_secure: bool) -> String {
     format!("{}; Max-Age=0", cookie("", is_secure))
+}
+
+/// Whether a page is one that a one-time link opens: its token may stand in the address.
+fn is_opened_by_link(path: &str) -> bool {
+    matches!(path, "/setup" | "/reset")
 }
 
 /// Whether the address holds something that looks like a token: those end up in logs and histories.

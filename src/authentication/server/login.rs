@@ -180,6 +180,8 @@ pub async fn enter(context: &Context, user: Id<User>) -> anyhow::Result<Entrance
     let visitor = Visitor::of(context, &session);
     let mut transaction = state.db.begin(&visitor).await?;
     transaction.execute(statement).await?;
+    let seen = sql("update users set last_login = $1 where id = $2").bind(now.millis()).bind(user.to_string());
+    transaction.execute(seen).await?;
     trail::write(&mut transaction, &visitor, "login", &login.to_string(), "sign_in").await?;
     transaction.commit().await?;
     tell(state, &session);

@@ -7,6 +7,7 @@ pub mod gate;
 pub mod login;
 pub mod password;
 pub mod permit;
+pub mod reset;
 pub mod rest;
 pub mod secret;
 pub mod setup;

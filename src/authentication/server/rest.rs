@@ -1,13 +1,14 @@
-//! Signing in and out over the API.
+//! Signing in and out over the API, and links for those who cannot.
 
 use super::{
-    Context,
+    Context, Updating,
     forms::refusal_text,
     gate::{Origin, customer_of_host},
     login::{self, Credentials},
+    reset,
 };
 use crate::{
-    authentication::model::Session,
+    authentication::model::{ResetLink, Session},
     error::{Error, Problem},
     platform::errors,
     time::Timestamp,
@@ -15,6 +16,7 @@ use crate::{
 use axum::{
     Extension, Json, Router,
     body::Bytes,
+    extract::Path,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -81,10 +83,13 @@ impl From<&Session> for SignedInUser {
     }
 }
 
-/// The routes of signing in and out.
+/// The routes of signing in and out, and of links for those who cannot.
 pub fn routes() -> Router<LeptosOptions> {
-    // Names and a password: whoever sends more has something else in mind.
-    Router::new().route("/api/v1/login", post(sign_in).delete(sign_out)).layer(RequestBodyLimitLayer::new(16 << 10))
+    Router::new()
+        .route("/api/v1/login", post(sign_in).delete(sign_out))
+        .route("/api/v1/users/{id}/reset-link", post(make_reset_link))
+        // Names and a password: whoever sends more has something else in mind.
+        .layer(RequestBodyLimitLayer::new(16 << 10))
 }
 
 /// Signs in and gives a token.
@@ -146,6 +151,29 @@ async fn sign_out(context: Context) -> Response {
     }
 }
 
+/// Makes a link with which a user sets a new password; the one before stops working.
+#[utoipa::path(
+    post, path = "/api/v1/users/{id}/reset-link", tag = "Users",
+    params(("id" = String, Path, format = "uuid", description = "The user")),
+    responses(
+        (status = 201, description = "The link, told this once; it works once and within 15 minutes", body = ResetLink),
+        (status = 401, description = "Not signed in"),
+        (status = 403, description = "Not allowed, or the user has more rights; the message says why"),
+        (status = 404, description = "There is no such user in reach"),
+        (status = 409, description = "The user may not sign in, or is oneself"),
+    )
+)]
+async fn make_reset_link(context: Context, Path(id): Path<String>) -> Response {
+    let made = async {
+        let permit = context.permit::<Updating>("user")?;
+        reset::make(&permit, id.parse().map_err(|_| Error::not_found("user"))?).await
+    };
+    match made.await {
+        Ok(link) => (StatusCode::CREATED, Json(link)).into_response(),
+        Err(error) => errors::answer(&error, context.locale),
+    }
+}
+
 /// The field that serde's message speaks of: the word between the first backticks.
 fn field_of(message: &str) -> &str {
     message.split('`').nth(1).unwrap_or_default()
@@ -153,7 +181,7 @@ fn field_of(message: &str) -> &str {
 
 /// The description of these routes.
 #[derive(OpenApi)]
-#[openapi(paths(sign_in, sign_out), components(schemas(SignIn, SignedIn, SignedInUser)))]
+#[openapi(paths(sign_in, sign_out, make_reset_link), components(schemas(SignIn, SignedIn, SignedInUser, ResetLink)))]
 struct Description;
 
 /// The description of these routes, to be merged into the whole.

@@ -8,12 +8,13 @@
 use super::{System, secret};
 use crate::{
     platform::{
-        db::{Row, Sql, sql},
+        db::{Row, Sql, Transaction, sql},
         state::State,
     },
     time::Timestamp,
 };
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Mutex,
     time::Duration,
@@ -72,7 +73,7 @@ pub async fn begin(state: &State, account: &str, address: Option<IpAddr>) -> any
         None => false,
     };
     let place = if known { network.map(|network| network.to_string()).unwrap_or_default() } else { String::new() };
-    let account = secret::hash(&format!("account\n{account}\n{place}"));
+    let account = bucket(account, &place);
     let network = network.map(|network| secret::hash(&format!("network\n{network}")));
 
     if let Some(bucket) = &network {
@@ -135,6 +136,21 @@ pub async fn succeeded(state: &State, attempt: Attempt) -> anyhow::Result<()> {
     give_back(state, attempt.network.as_deref()).await
 }
 
+/// Forgets the failures of an account, wherever they came from, within a transaction: somebody has vouched for whoever
+/// enters next.
+pub async fn forget(transaction: &mut Transaction, account: &str) -> anyhow::Result<()> {
+    let mut buckets = BTreeSet::from([bucket(account, "")]);
+    for row in transaction.rows(addresses(account)).await? {
+        if let Ok(address) = row.text("address")?.parse() {
+            buckets.insert(bucket(account, &network(address).to_string()));
+        }
+    }
+    for bucket in buckets {
+        transaction.execute(sql("delete from sign_in_attempts where bucket = $1").bind(bucket)).await?;
+    }
+    Ok(())
+}
+
 /// Forgets counters that nobody has touched for a day.
 pub async fn sweep(state: &State) -> anyhow::Result<()> {
     let old = (Timestamp::now() - REMEMBERED).millis();
@@ -160,27 +176,30 @@ async fn give_back(state: &State, network: Option<&str>) -> anyhow::Result<()> {
 
 /// Whether somebody has signed in to this account from this network in the last 30 days.
 async fn is_known(state: &State, account: &str, network: ipnet::IpNet) -> anyhow::Result<bool> {
-    let (customer, username) = account.split_once('/').unwrap_or(("", account));
-    let rows = state
-        .db
-        .rows(
-            &WHY,
-            sql("select distinct l.address from logins l
-                 join users u on u.id = l.\"user\"
-                 left join customers c on c.id = u.customer
-                 where u.username_key = $1 and coalesce(c.domain_key, '') = $2 and l.login_time > $3
-                   and l.address is not null")
-            .bind(username)
-            .bind(customer)
-            .bind((Timestamp::now() - REMEMBERED * 30).millis()),
-        )
-        .await?;
-    for row in rows {
+    for row in state.db.rows(&WHY, addresses(account)).await? {
         if row.text("address")?.parse().is_ok_and(|address: IpAddr| network.contains(&address)) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Asks from which addresses somebody has signed in to this account in the last 30 days.
+fn addresses(account: &str) -> Sql {
+    let (customer, username) = account.split_once('/').unwrap_or(("", account));
+    sql("select distinct l.address from logins l
+         join users u on u.id = l.\"user\"
+         left join customers c on c.id = u.customer
+         where u.username_key = $1 and coalesce(c.domain_key, '') = $2 and l.login_time > $3
+           and l.address is not null")
+    .bind(username)
+    .bind(customer)
+    .bind((Timestamp::now() - REMEMBERED * 30).millis())
+}
+
+/// What attempts on an account are counted under: those from `place`, a network where it is known, or a stranger's.
+fn bucket(account: &str, place: &str) -> String {
+    secret::hash(&format!("account\n{account}\n{place}"))
 }
 
 /// The network an address counts for: /24 of IPv4, /64 of IPv6.

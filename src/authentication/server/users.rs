@@ -1,8 +1,8 @@
 //! What users are beside being stored: their passwords, and the rights one may give to another.
 
-use super::{Proof, System, login, password, trail};
+use super::{Proof, System, login, password, reset, trail};
 use crate::{
-    authentication::model::Role,
+    authentication::model::{Role, Session},
     error::{Error, Result},
     events::model::Topic,
     i18n::{Locale, td_string},
@@ -119,13 +119,7 @@ async fn prepare_password(preparing: Preparing<'_>) -> Result<()> {
 async fn save(saving: Saving<'_>) -> Result<()> {
     let Saving { proof, transaction, before, after, .. } = saving;
     let locale = proof.locale();
-    if let Some(session) = proof.session() {
-        let own = session.customer.as_ref().map(|customer| customer.id);
-        let beyond = own.is_some() && after.base.customer != own;
-        if beyond || rank(after) > session.role.rank() {
-            return Err(Error::Forbidden { reason: td_string!(locale, access.beyond_own).to_owned() });
-        }
-    }
+    stay_within(proof, after)?;
     let Some(before) = before else { return Ok(()) };
     let has_new_password = after.item.get("password").is_some_and(Value::is_string);
     if has_new_password && proof.person().is_some_and(|person| person == before.base.id.cast()) {
@@ -136,7 +130,20 @@ async fn save(saving: Saving<'_>) -> Result<()> {
         keep_one_platform_admin(transaction, before, locale).await?;
     }
     if has_new_password || (before.base.enabled && !after.base.enabled) {
-        login::end_others(transaction, &before.base.id.to_string(), None).await?;
+        let user = before.base.id.to_string();
+        login::end_others(transaction, &user, None).await?;
+        reset::end(transaction, &user).await?;
+    }
+    Ok(())
+}
+
+/// Refuses what would make or open a user of another customer, or one with more rights than the person has.
+pub(super) fn stay_within(proof: &dyn Proof, user: &RawRecord) -> Result<()> {
+    let Some(session) = proof.session() else { return Ok(()) };
+    let own = session.customer.as_ref().map(|customer| customer.id);
+    let beyond = own.is_some() && user.base.customer != own;
+    if beyond || rank(user) > session.role.rank() {
+        return Err(Error::Forbidden { reason: td_string!(proof.locale(), access.beyond_own).to_owned() });
     }
     Ok(())
 }
@@ -145,7 +152,9 @@ async fn remove(removing: Removing<'_>) -> Result<()> {
     if is_platform_admin(removing.record) {
         keep_one_platform_admin(removing.transaction, removing.record, removing.proof.locale()).await?;
     }
-    login::end_others(removing.transaction, &removing.record.base.id.to_string(), None).await?;
+    let user = removing.record.base.id.to_string();
+    login::end_others(removing.transaction, &user, None).await?;
+    reset::end(removing.transaction, &user).await?;
     Ok(())
 }
 
@@ -238,12 +247,7 @@ pub async fn reset_password(
 pub async fn change_password(context: &super::Context, current: &str, new: &str) -> Result<login::Entrance> {
     let (state, session) = (&context.state, context.session()?);
     // A guess at the old password counts like one at sign-in: an open browser must not be a way around it.
-    let account = format!(
-        "{}/{}",
-        session.customer.as_ref().map(|customer| keys::key(&customer.domain)).unwrap_or_default(),
-        keys::key(&session.username)
-    );
-    let attempt = match super::throttle::begin(state, &account, context.address).await? {
+    let attempt = match super::throttle::begin(state, &account(session), context.address).await? {
         Ok(attempt) => attempt,
         Err(seconds) => return Err(slow(seconds, context.locale)),
     };
@@ -260,6 +264,12 @@ pub async fn change_password(context: &super::Context, current: &str, new: &str)
     let person = trail::Visitor::of(context, session);
     set_password(state, &person, &session.user.to_string(), new).await?;
     Ok(login::enter(context, session.user).await?)
+}
+
+/// What attempts to sign in as that person are counted under.
+pub(super) fn account(session: &Session) -> String {
+    let domain = session.customer.as_ref().map(|customer| keys::key(&customer.domain)).unwrap_or_default();
+    format!("{domain}/{}", keys::key(&session.username))
 }
 
 /// The refusal of one attempt too many.
@@ -283,11 +293,23 @@ pub fn too_many(seconds: u32, locale: Locale) -> Error {
 async fn set_password(state: &State, proof: &dyn Proof, user: &str, new: &str) -> Result<()> {
     let hash = state.authority.passwords.hash(new, proof.locale()).await?;
     let mut transaction = state.db.begin(proof).await?;
-    let statement = sql("update users set password = $1, updated_at = $2, revision = revision + 1 where id = $3");
-    transaction.execute(statement.bind(hash).bind(Timestamp::now().millis()).bind(user)).await?;
-    login::end_others(&mut transaction, user, None).await?;
-    trail::write(&mut transaction, proof, "user", user, "change_password").await?;
+    write_password(&mut transaction, proof, user, hash, "change_password").await?;
     transaction.commit().await?;
     state.bus.publish(Topic::Session, None, json!({ "user": user }));
     Ok(())
+}
+
+/// Writes the hash of a new password, and ends the logins of that user and the link that could set another.
+pub(super) async fn write_password(
+    transaction: &mut Transaction,
+    proof: &dyn Proof,
+    user: &str,
+    hash: String,
+    action: &str,
+) -> anyhow::Result<()> {
+    let statement = sql("update users set password = $1, updated_at = $2, revision = revision + 1 where id = $3");
+    transaction.execute(statement.bind(hash).bind(Timestamp::now().millis()).bind(user)).await?;
+    login::end_others(transaction, user, None).await?;
+    reset::end(transaction, user).await?;
+    trail::write(transaction, proof, "user", user, action).await
 }

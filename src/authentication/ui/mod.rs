@@ -5,9 +5,13 @@
 
 mod account;
 mod fields;
+mod reset;
+mod reset_link;
 mod setup;
 mod sign_in;
 
 pub use account::AccountPage;
+pub use reset::ResetPage;
+pub use reset_link::user_actions;
 pub use setup::SetupPage;
 pub use sign_in::SignInPage;

@@ -19,6 +19,7 @@ pub fn SignInPage() -> impl IntoView {
         next => next,
     };
     let in_trouble = answer.trouble.is_some();
+    let is_reset = use_query_map().read_untracked().get("reset").is_some();
     view! {
         <DocumentTitle text=say!(i18n, access.sign_in) />
         <main class="signin">
@@ -28,6 +29,7 @@ pub fn SignInPage() -> impl IntoView {
                     <h1>{t!(i18n, access.sign_in)}</h1>
                     <p class="soft">{t!(i18n, access.sign_in_lead)}</p>
                 </div>
+                {is_reset.then(|| view! { <p role="status">{t!(i18n, access.reset.done)}</p> })}
                 <Trouble sentence=answer.trouble.clone() />
                 <input type="hidden" name="next" value=next />
                 <TextField

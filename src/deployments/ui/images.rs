@@ -149,7 +149,7 @@ impl ImageActions {
         self.tagging.set(true);
     }
 
-    fn remove(self, force: bool) {
+    fn remove(self, force: bool, noprune: bool) {
         let images = self.targets.get_untracked();
         // An image is removed by its names, so that each goes and the last takes the layers along.
         let objects: Vec<String> = images
@@ -158,7 +158,7 @@ impl ImageActions {
             .collect();
         leptos::task::spawn_local(async move {
             let locale = self.i18n.get_locale_untracked();
-            let operation = ImageOperation::Remove { force, noprune: false };
+            let operation = ImageOperation::Remove { force, noprune };
             match operate_images(self.engine.get_value(), operation, objects).await {
                 Ok(Answer::Results(results)) => {
                     let done = results.iter().filter(|result| result.ok).count();
@@ -660,9 +660,11 @@ fn RemoveDialog(actions: ImageActions) -> impl IntoView {
     let i18n = actions.i18n;
     let open = actions.removing;
     let force = RwSignal::new(false);
+    let keeps_parents = RwSignal::new(false);
     Effect::new(move || {
         if open.get() {
             force.set(false);
+            keeps_parents.set(false);
         }
     });
     let names = Signal::derive(move || {
@@ -688,7 +690,7 @@ fn RemoveDialog(actions: ImageActions) -> impl IntoView {
             names
             action=say!(i18n, common.remove)
             on_confirm=Callback::new(move |()| {
-                actions.remove(force.get_untracked());
+                actions.remove(force.get_untracked(), keeps_parents.get_untracked());
                 open.set(false);
             })
         >
@@ -700,6 +702,12 @@ fn RemoveDialog(actions: ImageActions) -> impl IntoView {
                 label=say!(i18n, deployments.images.remove.force)
                 hint=say!(i18n, deployments.images.remove.force_hint)
                 value=force
+            />
+            <CheckField
+                name="image-noprune"
+                label=say!(i18n, deployments.images.remove.noprune)
+                hint=say!(i18n, deployments.images.remove.noprune_hint)
+                value=keeps_parents
             />
         </ConfirmDialog>
     }

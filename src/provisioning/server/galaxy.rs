@@ -5,7 +5,7 @@
 //! for long.
 
 use super::{
-    layout,
+    layout, project,
     requirements::{self, Requirements},
     sandbox::{self, Question},
 };
@@ -31,7 +31,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{LazyLock, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::sync::Semaphore;
 
@@ -53,8 +53,14 @@ const TOLD: &str = "installed.json";
 /// The file that `ansible-galaxy` reads, where no file of a project can be in the way.
 const ASKED: &str = ".muelle/requirements.yml";
 
-/// Installations that are under way at a time.
-static PLACES: Semaphore = Semaphore::const_new(2);
+/// How long a failure is told again to who merely looks, and an older installation is used without trying.
+const REMEMBERED: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(600)];
+
+/// Installations that are under way at a time: they wait for the network most of the time.
+static PLACES: Semaphore = Semaphore::const_new(4);
+
+/// What failed last, by the folder it was for, and when.
+static FAILED: LazyLock<Mutex<HashMap<PathBuf, (Instant, Failure)>>> = LazyLock::new(Mutex::default);
 
 /// Installations that are under way, by their folder. They end when nobody waits for them any more.
 static UNDER_WAY: LazyLock<Mutex<HashMap<PathBuf, WeakShared<Installing>>>> = LazyLock::new(Mutex::default);
@@ -93,37 +99,63 @@ enum Failure {
     NotAsked(Error),
     /// What it complained of.
     Said(String),
-    /// It took too long.
-    Slow,
+    /// It took too long, or was killed.
+    Ended,
+}
+
+/// What an installation is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To look at a playbook, which happens often: what failed a moment ago is not tried again.
+    Look,
+    /// To run it.
+    Run,
+    /// To have the newest: an earlier installation does not count.
+    Anew,
 }
 
 /// Has what a project asks for installed, by whoever is installing it already, or earlier; `None` where it asks for
-/// nothing. With `anew` an earlier one does not count.
+/// nothing. `begins` is called when somebody has to wait for it.
 ///
 /// # Errors
-/// [`Error::Unavailable`] when it cannot be installed, of `ansible` where that is missing, else of `galaxy`.
-pub async fn ready(state: &State, locale: Locale, requirements: &Requirements, anew: bool) -> Result<Option<Ready>> {
+/// [`Error::Unavailable`] when it cannot be installed, of `ansible` where that is missing, else of [`SERVICE`].
+pub async fn ready(
+    state: &State,
+    locale: Locale,
+    requirements: &Requirements,
+    wish: Wish,
+    begins: impl FnOnce(),
+) -> Result<Option<Ready>> {
     if requirements.is_empty() {
         return Ok(None);
     }
-    let known = installed(state, requirements).await;
-    if let Some(installed) = known
-        .clone()
-        .filter(|installed| !anew && (requirements.is_pinned || installed.told.at.age(Timestamp::now()) < FRESH))
+    let folder = folder(state, locale, requirements).await?;
+    let known = known(folder.clone()).await.filter(|_| wish != Wish::Anew);
+    if let Some(installed) =
+        known.clone().filter(|installed| requirements.is_pinned || installed.told.at.age(Timestamp::now()) < FRESH)
     {
         installed.touch();
         return Ok(Some(Ready { installed, output: String::new(), warning: None }));
     }
-    let path = requirements.path.clone();
-    let said = match installing(state, locale, requirements).await {
-        Ok((installed, output)) => return Ok(Some(Ready { installed, output, warning: None })),
-        Err(Failure::NotAsked(error)) => return Err(error),
-        Err(Failure::Said(said)) => said,
-        Err(Failure::Slow) => {
+    let failure = match failed_before(&folder, wish, known.is_some()) {
+        Some(failure) => failure,
+        None => {
+            begins();
+            match installing(state, locale, requirements, folder).await {
+                Ok((installed, output)) => return Ok(Some(Ready { installed, output, warning: None })),
+                Err(failure) => failure,
+            }
+        }
+    };
+    let said = match failure {
+        Failure::NotAsked(error) => return Err(error),
+        Failure::Said(said) => said,
+        Failure::Ended => {
             td_string!(locale, playbooks.requirements.slow, minutes = (LIMIT.as_secs() / 60).to_string())
         }
     };
-    match known.filter(|_| !anew) {
+    let path = requirements.path.clone();
+    match known {
         Some(installed) => {
             installed.touch();
             let warning = Some(td_string!(locale, playbooks.requirements.stale, path = path, said = said));
@@ -136,12 +168,28 @@ pub async fn ready(state: &State, locale: Locale, requirements: &Requirements, a
     }
 }
 
+/// The failure that counts for this wish without another attempt.
+fn failed_before(folder: &Path, wish: Wish, is_known: bool) -> Option<Failure> {
+    let [moment, while_known] = REMEMBERED;
+    let counts = match wish {
+        Wish::Anew => return None,
+        _ if is_known => while_known,
+        Wish::Look => moment,
+        Wish::Run => return None,
+    };
+    let failed = FAILED.lock().unwrap_or_else(PoisonError::into_inner);
+    failed.get(folder).filter(|(at, _)| at.elapsed() < counts).map(|(_, failure)| failure.clone())
+}
+
 /// What was installed last for this, if it was.
-pub async fn installed(state: &State, requirements: &Requirements) -> Option<Installed> {
+pub async fn installed(state: &State, locale: Locale, requirements: &Requirements) -> Option<Installed> {
     if requirements.is_empty() {
         return None;
     }
-    let folder = folder(state, requirements).ok()?;
+    known(folder(state, locale, requirements).await.ok()?).await
+}
+
+async fn known(folder: PathBuf) -> Option<Installed> {
     tokio::task::spawn_blocking(move || newest(&folder)).await.ok().flatten()
 }
 
@@ -150,7 +198,7 @@ pub async fn installed(state: &State, requirements: &Requirements) -> Option<Ins
 /// # Errors
 /// [`Error::NotFound`], also for another customer's.
 pub async fn told(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> Result<Option<books::Requirements>> {
-    super::project::reach(state, proof, playbook).await?;
+    project::reach(state, proof, playbook).await?;
     let requirements = match requirements::of(state, proof, playbook).await? {
         Ok(requirements) => requirements,
         Err(marks) => {
@@ -159,7 +207,7 @@ pub async fn told(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> R
             return Ok(Some(books::Requirements { path, problem, ..books::Requirements::default() }));
         }
     };
-    let installed = installed(state, &requirements).await;
+    let installed = installed(state, proof.locale(), &requirements).await;
     Ok((!requirements.is_empty()).then(|| beside(&requirements, installed)))
 }
 
@@ -169,11 +217,11 @@ pub async fn told(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> R
 /// As [`ready`]; [`Error::NotFound`], also for another customer's; [`Error::Invalid`] at `requirements` when its file
 /// cannot be read.
 pub async fn install(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> Result<Option<books::Requirements>> {
-    super::project::reach(state, proof, playbook).await?;
+    project::reach(state, proof, playbook).await?;
     let requirements = requirements::of(state, proof, playbook)
         .await?
         .map_err(|marks| Error::invalid("requirements", requirements::sentence(&marks, proof.locale())))?;
-    let ready = ready(state, proof.locale(), &requirements, true).await?;
+    let ready = ready(state, proof.locale(), &requirements, Wish::Anew, || {}).await?;
     Ok(ready.map(|ready| beside(&requirements, Some(ready.installed))))
 }
 
@@ -183,37 +231,45 @@ fn beside(requirements: &Requirements, installed: Option<Installed>) -> books::R
     let Some(Installed { told, .. }) = installed else {
         return books::Requirements { path, items: requirements.items.clone(), ..books::Requirements::default() };
     };
-    let item = |(kind, name, version): (RequirementKind, String, String)| {
-        let asked = requirements.items.iter().find(|item| item.kind == kind && item.name == name);
-        Requirement { kind, wanted: asked.and_then(|item| item.wanted.clone()), name, installed: Some(version) }
+    let item = |(kind, name, version): &(RequirementKind, String, String)| {
+        let asked = requirements.items.iter().find(|item| item.kind == *kind && item.name == *name);
+        let wanted = asked.and_then(|item| item.wanted.clone());
+        Requirement { kind: *kind, wanted, name: name.clone(), installed: Some(version.clone()) }
     };
-    let items = told.items.into_iter().map(item).collect();
+    let mut items: Vec<_> = told.items.iter().map(item).collect();
+    // What came with Ansible was not installed once more.
+    let is_told =
+        |item: &Requirement| told.items.iter().any(|(kind, name, _)| *kind == item.kind && *name == item.name);
+    items.extend(requirements.items.iter().filter(|item| requirements::is_name(item) && !is_told(item)).cloned());
     books::Requirements { path, problem: None, items, installed_at: Some(told.at) }
 }
 
 /// Removes what nobody has used for long, and what newer ones have taken the place of.
-///
-/// # Errors
-/// When the disk refuses.
-pub fn sweep(state: &State) -> anyhow::Result<()> {
-    let Ok(all) = std::fs::read_dir(state.config.data.dir.join("installed")) else { return Ok(()) };
+pub fn sweep(state: &State) {
     // A run may still be reading an older one.
     let longest = FRESH + Duration::from_secs(state.config.provisioning.timeout.into());
-    for folder in all {
-        let folder = folder?.path();
+    for folder in entries(&state.config.data.dir.join("installed")) {
         let newest = newest(&folder).map(|installed| installed.folder);
-        for one in std::fs::read_dir(&folder)? {
-            let one = one?.path();
-            let used = std::fs::metadata(one.join(TOLD)).or_else(|_| std::fs::metadata(&one))?.modified()?;
-            let unused = SystemTime::now().duration_since(used).unwrap_or_default();
-            if unused > UNUSED || (unused > longest && newest.as_ref() != Some(&one)) {
-                std::fs::remove_dir_all(&one).with_context(|| format!("removing {}", one.display()))?;
+        for one in entries(&folder) {
+            let used = std::fs::metadata(one.join(TOLD)).or_else(|_| std::fs::metadata(&one));
+            let unused =
+                used.and_then(|used| used.modified()).ok().and_then(|at| at.elapsed().ok()).unwrap_or_default();
+            if (unused > UNUSED || (unused > longest && newest.as_ref() != Some(&one)))
+                && let Err(error) = std::fs::remove_dir_all(&one)
+            {
+                tracing::warn!("removing {}: {error}", one.display());
             }
         }
         // Only where nothing is left in it.
         drop(std::fs::remove_dir(&folder));
     }
-    Ok(())
+    let [_, longest] = REMEMBERED;
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (at, _)| at.elapsed() < longest);
+}
+
+/// What is in a folder, as far as it can be read.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 impl Installed {
@@ -226,15 +282,18 @@ impl Installed {
     }
 }
 
-fn folder(state: &State, requirements: &Requirements) -> anyhow::Result<PathBuf> {
-    let folder = state.config.data.dir.join("installed").join(requirements.key());
-    std::path::absolute(folder).context("finding the data folder")
+/// Where it is: another Galaxy server may give something else, and another Ansible brings something else along.
+async fn folder(state: &State, locale: Locale, requirements: &Requirements) -> Result<PathBuf> {
+    let version = state.ansible.tools(locale).await?.version;
+    let key = format!("{version}\n{}\n{}", state.config.provisioning.galaxy, requirements.key());
+    let folder = state.config.data.dir.join("installed").join(project::hash_of(key.as_bytes()));
+    Ok(std::path::absolute(folder).context("finding the data folder")?)
 }
 
-/// The newest of a folder: their names are in the order of time.
+/// The newest of a folder: their names are in the order of time, and what is not whole begins with a dot.
 fn newest(folder: &Path) -> Option<Installed> {
-    let entries = std::fs::read_dir(folder).ok()?.flatten();
-    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    let is_whole = |path: &PathBuf| path.file_name().is_some_and(|name| !name.as_encoded_bytes().starts_with(b"."));
+    let mut folders: Vec<PathBuf> = entries(folder).into_iter().filter(is_whole).collect();
     folders.sort();
     folders.into_iter().rev().find_map(|folder| {
         let told = serde_json::from_slice(&std::fs::read(folder.join(TOLD)).ok()?).ok()?;
@@ -243,17 +302,26 @@ fn newest(folder: &Path) -> Option<Installed> {
 }
 
 /// An installation that others wait for too.
-fn installing(state: &State, locale: Locale, requirements: &Requirements) -> Shared<Installing> {
-    let (state, requirements) = (state.clone(), requirements.clone());
-    let key = state.config.data.dir.join(requirements.key());
+fn installing(state: &State, locale: Locale, requirements: &Requirements, folder: PathBuf) -> Shared<Installing> {
     let mut under_way = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
     under_way.retain(|_, known| known.upgrade().is_some_and(|known| known.peek().is_none()));
-    if let Some(known) = under_way.get(&key).and_then(WeakShared::upgrade) {
+    if let Some(known) = under_way.get(&folder).and_then(WeakShared::upgrade) {
         return known;
     }
-    let installing = async move { run(&state, locale, &requirements).await }.boxed().shared();
+    let (state, requirements, parent) = (state.clone(), requirements.clone(), folder.clone());
+    let installing = async move {
+        // Who waits for a place waits as long as for an installation that hangs.
+        let whole = tokio::time::timeout(2 * LIMIT, run(&state, locale, &requirements, &parent));
+        let outcome = whole.await.unwrap_or(Err(Failure::Ended));
+        if let Err(failure) = &outcome {
+            let mut failed = FAILED.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.insert(parent, (Instant::now(), failure.clone()));
+        }
+        outcome
+    };
+    let installing = installing.boxed().shared();
     if let Some(known) = installing.downgrade() {
-        under_way.insert(key, known);
+        under_way.insert(folder, known);
     }
     installing
 }
@@ -262,6 +330,7 @@ async fn run(
     state: &State,
     locale: Locale,
     requirements: &Requirements,
+    parent: &Path,
 ) -> std::result::Result<(Installed, String), Failure> {
     let our_fault = |error: anyhow::Error| Failure::NotAsked(error.into());
     let _place = PLACES.acquire().await.context("waiting for others").map_err(our_fault)?;
@@ -279,11 +348,15 @@ async fn run(
     match answer.code {
         Some(0) => {}
         Some(_) => return Err(Failure::Said(complaint(&answer.stderr))),
-        None => return Err(Failure::Slow),
+        None => return Err(Failure::Ended),
     }
     let told = Told { at: Timestamp::now(), items: read(&answer.stdout) };
-    let parent = folder(state, requirements).map_err(our_fault)?;
-    let kept = tokio::task::spawn_blocking(move || keep(&left.inside, &parent, told));
+    let parent = parent.to_owned();
+    // What it left stays until it is copied, also when nobody waits for it any more.
+    let kept = tokio::task::spawn_blocking(move || {
+        let left = left;
+        keep(&left.inside, &parent, told)
+    });
     let installed = kept.await.context("keeping it").flatten().map_err(our_fault)?;
     Ok((installed, answer.stdout))
 }

@@ -32,7 +32,6 @@ use crate::{
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     time::Duration,
 };
 use zeroize::Zeroizing;
@@ -432,11 +431,11 @@ impl Plan {
         answers.chain(credentials).collect()
     }
 
-    /// What the workspace is to do, with what was installed for it.
+    /// What the workspace is to do; what is to be installed for it is not yet.
     ///
     /// # Errors
     /// When host keys, facts or files cannot be read.
-    pub async fn order(self, context: &Context, installed: Option<PathBuf>) -> Result<Order> {
+    pub async fn order(self, context: &Context) -> Result<Order> {
         let state = &context.state;
         let permit = context.permit::<Operating>("run")?;
         let playbook = &self.playbook.item;
@@ -495,7 +494,7 @@ impl Plan {
             gathering: if playbook.always_gather { "implicit" } else { "smart" },
             facts,
             limits,
-            installed,
+            installed: None,
         })
     }
 }

@@ -1,10 +1,19 @@
 //! The writable folder of an execution: its files, and the environment that points to them.
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use serde_json::{Map, Value, json};
 use std::{
+    ffi::OsStr,
+    fs::File,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            ffi::OsStrExt as _,
+            fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+        },
+    },
     path::{Component, Path, PathBuf},
 };
 
@@ -82,22 +91,48 @@ pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     written.with_context(|| format!("writing {}", path.display()))
 }
 
-/// Copies a folder with all that is in it; links stay what they are.
+/// Copies a folder that somebody else may have filled, with all that is in it. No link is followed, not even one that
+/// takes the place of a folder meanwhile; links stay what they are.
 ///
 /// # Errors
-/// When something else is in it, or the disk refuses.
+/// When it is no folder, something else than files, folders and links is in it, or the disk refuses.
 pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let folder =
+        rustix::fs::open(from, FOLDER, Mode::empty()).with_context(|| format!("opening {}", from.display()))?;
+    copy_opened(&folder, to).with_context(|| format!("copying {}", from.display()))
+}
+
+/// How a folder is opened that must be one itself.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// How a file is opened that must be one itself; what is no file may make nobody wait.
+const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn copy_opened(from: &OwnedFd, to: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new().mode(0o700).create(to).with_context(|| format!("making {}", to.display()))?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+    for entry in rustix::fs::Dir::read_from(from)? {
         let entry = entry?;
-        let (kind, target) = (entry.file_type()?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else if kind.is_symlink() {
-            std::os::unix::fs::symlink(std::fs::read_link(entry.path())?, target)?;
-        } else {
-            ensure!(kind.is_file(), "{} is no file", entry.path().display());
-            std::fs::copy(entry.path(), target)?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let target = to.join(OsStr::from_bytes(name.to_bytes()));
+        match FileType::from_raw_mode(rustix::fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode) {
+            FileType::Directory => copy_opened(&rustix::fs::openat(from, name, FOLDER, Mode::empty())?, &target)?,
+            FileType::Symlink => {
+                let leads = rustix::fs::readlinkat(from, name, Vec::new())?;
+                std::os::unix::fs::symlink(OsStr::from_bytes(leads.to_bytes()), target)?;
+            }
+            FileType::RegularFile => {
+                let mut source = File::from(rustix::fs::openat(from, name, FILE, Mode::empty())?);
+                let found = source.metadata()?;
+                ensure!(found.is_file(), "{} is no file any more", name.to_string_lossy());
+                let mut options = std::fs::OpenOptions::new();
+                // Whether it is a program is kept, and nothing else of who may do what.
+                options.write(true).create_new(true).mode(0o600 | (found.permissions().mode() & 0o100));
+                std::io::copy(&mut source, &mut options.open(target)?)?;
+            }
+            _ => bail!("{} is no file", name.to_string_lossy()),
         }
     }
     Ok(())
@@ -193,6 +228,30 @@ mod tests {
             within(project, "roles/web/tasks/main.yml").expect("it stays"),
             project.join("roles/web/tasks/main.yml")
         );
+    }
+
+    #[test]
+    fn a_copy_follows_no_link() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let at = |path: &str| folder.path().join(path);
+        std::fs::create_dir_all(at("from/bin")).expect("made");
+        std::fs::create_dir(at("secret")).expect("made");
+        write(&at("secret/key"), b"canary").expect("written");
+        write(&at("from/bin/tool"), b"#!/bin/sh\n").expect("written");
+        std::fs::set_permissions(at("from/bin/tool"), std::fs::Permissions::from_mode(0o755)).expect("set");
+        for (leads, place) in [("../secret", "from/out"), ("bin/tool", "from/in"), ("secret", "link")] {
+            std::os::unix::fs::symlink(leads, at(place)).expect("linked");
+        }
+
+        copy(&at("from"), &at("to")).expect("copied");
+
+        assert_eq!(std::fs::read_link(at("to/out")).expect("a link"), Path::new("../secret"));
+        assert_eq!(std::fs::read_link(at("to/in")).expect("a link"), Path::new("bin/tool"));
+        assert_eq!(std::fs::metadata(at("to/bin/tool")).expect("copied").permissions().mode() & 0o777, 0o700);
+        copy(&at("link"), &at("stolen")).expect_err("it is a link");
+        assert!(!at("stolen").exists());
+        rustix::fs::mknodat(rustix::fs::CWD, at("from/pipe"), FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
+        copy(&at("from"), &at("again")).expect_err("a pipe is no file");
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub struct Requirements {
     pub items: Vec<Requirement>,
     /// The files of the project that are installed from, by path.
     pub local: BTreeMap<String, Vec<u8>>,
-    /// Whether the same is got whenever it is installed: every version is exact, or comes with the project.
+    /// Whether every version is exact, or comes with the project; what they need in turn may be any.
     pub is_pinned: bool,
     /// The file that says so; the first one where there are several.
     pub path: String,
@@ -287,10 +287,13 @@ impl Reader<'_> {
             Some("git") => true,
             Some(_) => return Err(td_string!(locale, playbooks.requirements.address, address = shortened(given))),
         };
-        let found = self.source(given, false, is_git)?;
         // Of an address of GitHub that is no archive, Ansible makes a clone by itself.
-        let is_git = is_git || found == Source::Git || (given.contains("github.com") && !given.ends_with(".tar.gz"));
-        let is_git = is_git && matches!(found, Source::Git | Source::Web);
+        let is_git = is_git || (given.contains("://") && given.contains("github.com") && !given.ends_with(".tar.gz"));
+        let found = self.source(given, false, is_git)?;
+        if found == Source::Local && (given.contains('+') || !self.files.iter().any(|(path, _)| path == given)) {
+            return Err(td_string!(locale, playbooks.requirements.no_file, path = shortened(given)));
+        }
+        let is_git = found == Source::Git;
         let src = given.strip_prefix("git+").unwrap_or(given);
         let name = own.map_or_else(|| role_name(src), String::as_str);
         if !is_plain(name) || (found == Source::Galaxy && !is_plain(src)) {
@@ -308,7 +311,6 @@ impl Reader<'_> {
             told.insert("scm".to_owned(), json!("git"));
         }
         self.found.roles.push(Value::Object(told));
-        let found = if is_git { Source::Git } else { found };
         self.add(RequirementKind::Role, name, given, version, found);
         Ok(())
     }
@@ -368,7 +370,9 @@ impl Reader<'_> {
             return Ok(Source::Local);
         }
         let (address, is_git) = text.strip_prefix("git+").map_or((text, is_git), |address| (address, true));
-        if let Some((scheme, rest)) = address.split_once("://") {
+        // A part behind it may name a folder of a repository, which must stay in it; and a plus is a protocol to Ansible.
+        let has_ways_out = address.split(['/', '#']).any(|part| part == "..") || address.contains('+');
+        if let Some((scheme, rest)) = address.split_once("://").filter(|_| !has_ways_out) {
             let host = rest.rsplit_once('@').filter(|(user, _)| !user.contains('/')).map_or(rest, |(_, host)| host);
             let leads = host.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[');
             return match scheme {
@@ -424,6 +428,14 @@ impl Reader<'_> {
             wanted: version.map(str::to_owned),
             installed: None,
         });
+    }
+}
+
+/// Whether what is asked for is known by its name, and not by where it comes from.
+pub fn is_name(item: &Requirement) -> bool {
+    match item.kind {
+        RequirementKind::Collection => is_collection(&item.name),
+        RequirementKind::Role => true,
     }
 }
 
@@ -558,6 +570,11 @@ mod tests {
             "ftp://x.org/y.tar.gz",
             "https://-oProxyCommand=id/x",
             "https://x.org/a b",
+            "https://x.org/y.git#../../z",
+            "https://x.org/../y",
+            "https://x.org/a+b",
+            "http://x+y.org/a",
+            "a,--b",
             "no/such.tar.gz",
             "a\\b",
             "a\tb",
@@ -590,7 +607,13 @@ mod tests {
                 assert!(with(&text).is_err(), "{text}");
             }
         }
-        for bad in ["roles: [{src: a, scm: hg}]", "roles: [{include: x.yml}]", "collections: [{name: a.b, type: x}]"] {
+        for bad in [
+            "roles: [{src: own}]",
+            "roles: [{src: 'http://github.com/a/b'}]",
+            "roles: [{src: a, scm: hg}]",
+            "roles: [{include: x.yml}]",
+            "collections: [{name: a.b, type: x}]",
+        ] {
             assert!(with(bad).is_err(), "{bad}");
         }
     }

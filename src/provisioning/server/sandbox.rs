@@ -3,7 +3,7 @@
 //! With namespaces (bubblewrap) a program sees the system's programs, Ansible, one writable folder and the
 //! network, and no other process. Without them it runs as a user of its own, or not at all.
 
-use super::layout;
+use super::{layout, processes, supervisor::RUN};
 use crate::{error::Result, i18n::Locale, id::Id, jobs::model::Job, platform::state::State};
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal};
@@ -351,16 +351,21 @@ pub async fn ask_and_keep(state: &State, locale: Locale, question: Question) -> 
     let place = Place::of(isolation, &folder, &id, tools.folders.clone()).with_installed(question.installed);
     let left = Left { inside: place.inside.clone(), _removed: Removed(vec![place.inside.clone(), folder.clone()]) };
     layout::make_private(&folder)?;
-    place.make()?;
-    layout::folders(&place.inside)?;
-    layout::project(&place.inside, &question.files)?;
-    place.hand_over()?;
+    let (laid_out, files) = (place.clone(), question.files);
+    let laid_out = tokio::task::spawn_blocking(move || {
+        laid_out.make()?;
+        layout::folders(&laid_out.inside)?;
+        layout::project(&laid_out.inside, &files)?;
+        laid_out.hand_over()
+    });
+    laid_out.await.context("laying out a question")??;
 
     let seen = place.seen();
     let mut command = place.command(&tools.bin.join(question.program), false);
     command
         .args(&question.arguments)
         .envs(layout::environment(seen, &tools.bin))
+        .env(RUN, &id)
         .env("ANSIBLE_INVENTORY_ENABLED", "host_list,yaml,ini")
         .env("NO_COLOR", "1")
         .env("ANSIBLE_NOCOLOR", "1")
@@ -368,7 +373,20 @@ pub async fn ask_and_keep(state: &State, locale: Locale, question: Question) -> 
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let answer = answer(command, question.limit).await.with_context(|| format!("asking {}", question.program))?;
+    if isolation != Isolation::Namespaces {
+        // Something may have left the group and still be there.
+        processes::of_run(&id).into_iter().for_each(|pid| processes::signal(pid, Signal::KILL));
+    }
     Ok((answer, left))
+}
+
+/// Removes what the question of a killed server left behind, by the name of its folder.
+pub fn clear(folder: &Path) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let Some(id) = name.strip_prefix(QUESTION) else { return };
+    processes::of_run(id).into_iter().for_each(|pid| processes::signal(pid, Signal::KILL));
+    let elsewhere = Place::of(Isolation::None, folder, id, Vec::new()).inside;
+    drop(Removed(vec![elsewhere, folder.to_owned()]));
 }
 
 /// What a command left behind.

@@ -53,7 +53,7 @@ pub async fn sweep(state: &State) -> anyhow::Result<u64> {
     }
     clear_workspaces(state).await?;
     let own = state.clone();
-    tokio::task::spawn_blocking(move || galaxy::sweep(&own)).await??;
+    tokio::task::spawn_blocking(move || galaxy::sweep(&own)).await?;
     forget(state).await
 }
 
@@ -104,7 +104,7 @@ async fn clear_workspaces(state: &State) -> anyhow::Result<()> {
         if name.starts_with(sandbox::QUESTION) {
             let age = folder.metadata().await.and_then(|found| found.modified()).map(|at| at.elapsed());
             if age.is_ok_and(|age| age.is_ok_and(|age| age > QUESTIONS)) {
-                drop(tokio::fs::remove_dir_all(folder.path()).await);
+                sandbox::clear(&folder.path());
             }
         }
         let Ok(id) = name.parse::<Id<Job>>() else { continue };

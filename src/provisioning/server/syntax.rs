@@ -42,7 +42,7 @@ pub async fn tags(state: &State, proof: &dyn Proof, playbook: Id<Playbook>) -> R
     let files = project::files(state, proof, playbook).await?;
     // Nobody waits for an installation to choose from tags.
     let asked = requirements::read(&files, proof.locale()).unwrap_or_default();
-    let installed = galaxy::installed(state, &asked).await.map(|installed| installed.folder);
+    let installed = galaxy::installed(state, proof.locale(), &asked).await.map(|installed| installed.folder);
     let project = Project { content: &content, files: &files, installed };
     let key = key("tags", state, &project);
     if let Some(tags) = kept(state, proof, &key).await? {
@@ -111,7 +111,7 @@ async fn check_text(state: &State, proof: &dyn Proof, content: &str, files: &[(S
         Ok(asked) => asked,
         Err(marks) => return Ok(Checked { marks, ..Checked::default() }),
     };
-    let installed = match galaxy::ready(state, proof.locale(), &asked, false).await {
+    let installed = match galaxy::ready(state, proof.locale(), &asked, galaxy::Wish::Look, || {}).await {
         Ok(ready) => ready.map(|ready| ready.installed.folder),
         Err(Error::Unavailable { service, message }) if service == galaxy::SERVICE => {
             return Ok(Checked { marks: vec![of_whole(&asked.path, message)], ..Checked::default() });

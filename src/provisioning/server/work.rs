@@ -120,11 +120,12 @@ async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
     let plain = Zeroizing::new(serde_json::to_vec(&plain).map_err(anyhow::Error::from)?);
     let sealed = seal::seal(state, &purpose(job.id), &plain)?;
     let cancelled = || Error::conflict(td_string!(job.context.locale, runs.outcome.cancelled));
-    let installed = tokio::select! {
-        installed = install(job, &plan.requirements) => installed?,
+    let requirements = plan.requirements.clone();
+    let mut order = plan.order(&job.context).await?;
+    order.installed = tokio::select! {
+        installed = install(job, &requirements) => installed?,
         () = job.cancelled.cancelled() => return Err(cancelled()),
     };
-    let order = plan.order(&job.context, installed).await?;
     if job.cancelled.is_cancelled() {
         return Err(cancelled());
     }
@@ -141,10 +142,9 @@ async fn begin(job: &Arc<jobs::Run>, run: &Run) -> Result<Workspace> {
 async fn install(job: &Arc<jobs::Run>, requirements: &Requirements) -> Result<Option<PathBuf>> {
     let locale = job.context.locale;
     let begins = td_string!(locale, playbooks.requirements.begins, path = requirements.path.clone());
-    if !requirements.is_empty() {
-        job.progress(Progress { fraction: None, note: begins.clone(), parts: Vec::new() });
-    }
-    let Some(ready) = galaxy::ready(job.state(), locale, requirements, false).await? else { return Ok(None) };
+    let tell = || job.progress(Progress { fraction: None, note: begins.clone(), parts: Vec::new() });
+    let ready = galaxy::ready(job.state(), locale, requirements, galaxy::Wish::Run, tell).await?;
+    let Some(ready) = ready else { return Ok(None) };
     if !ready.output.is_empty() {
         job.line(Voice::Out, &format!("{begins}\n{}", ready.output.trim_end())).await;
     }

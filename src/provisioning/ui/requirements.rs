@@ -11,7 +11,7 @@ use crate::{
         books_api::{install_requirements, playbook_requirements},
     },
     storage::Playbook,
-    ui::{ActionButton, Ago, Notice, Panel, Tone, use_toasts},
+    ui::{ActionButton, Ago, Notice, Panel, Tone, Trouble, use_toasts},
 };
 use icondata_lu as lu;
 use leptos::prelude::*;
@@ -30,9 +30,10 @@ pub fn RequirementsPanel(
         let asks = asks.get_untracked();
         async move { if asks { playbook_requirements(id).await } else { Ok(None) } }
     });
-    move || {
-        let Some(Ok(Some(asked))) = found.get() else { return ().into_any() };
-        view! { <Found id asked /> }.into_any()
+    move || match found.get() {
+        Some(Ok(Some(asked))) => view! { <Found id asked /> }.into_any(),
+        Some(Err(error)) => view! { <Trouble error=Signal::stored(error) /> }.into_any(),
+        Some(Ok(None)) | None => ().into_any(),
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     time::Timestamp,
     ui::{
         ActionButton, Ago, Badge, ButtonLook, ConfirmDialog, CopyButton, Empty, LinkButton, LiveView, LogBuffer, Menu,
-        MenuLink, Notice, PageHead, Panel, Tone, Trouble, use_address, use_toasts,
+        MenuLink, Moment, Notice, PageHead, Panel, Tone, Trouble, use_address, use_toasts,
     },
 };
 use icondata_lu as lu;
@@ -646,10 +646,10 @@ fn DetailsPart(page: Page) -> impl IntoView {
                             <dd>{isolation}</dd>
                         })}
                         <dt>{t!(i18n, run_page.detail.created)}</dt>
-                        <dd>{move || run.with(|run| run.created_at.to_string())}</dd>
-                        {move || run.with(|run| run.started_at).map(|at| view! { <dt>{t!(i18n, run_page.detail.started)}</dt> <dd>{at.to_string()}</dd> })}
+                        <dd><Moment at=Signal::derive(move || run.with(|run| run.created_at)) /></dd>
+                        {move || run.with(|run| run.started_at).map(|at| view! { <dt>{t!(i18n, run_page.detail.started)}</dt> <dd><Moment at /></dd> })}
                         {move || waited().map(|waited| view! { <dt>{t!(i18n, run_page.detail.waited)}</dt> <dd class="number">{waited}</dd> })}
-                        {move || run.with(|run| run.finished_at).map(|at| view! { <dt>{t!(i18n, run_page.detail.finished)}</dt> <dd>{at.to_string()}</dd> })}
+                        {move || run.with(|run| run.finished_at).map(|at| view! { <dt>{t!(i18n, run_page.detail.finished)}</dt> <dd><Moment at /></dd> })}
                         {move || run.with(super::took).map(|took| view! { <dt>{t!(i18n, run_page.detail.took)}</dt> <dd class="number">{took}</dd> })}
                         <dt>{t!(i18n, run_page.detail.number)}</dt>
                         <dd class="mono">{page.id.to_string()}</dd>
