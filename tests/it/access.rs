@@ -130,7 +130,7 @@ async fn no_login_without_tls_leaves_this_machine() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = fresh(&folder, more).await;
     let person = users::NewUser { username: "root".to_owned(), password: PASSWORD.to_owned(), ..Default::default() };
-    users::create(&state, Locale::en, person).await.expect("the first user is made");
+    users::create(&state, person, Locale::en).await.expect("the first user is made");
     let door = Door::of(&state);
     let body = format!("username=root&password={}", PASSWORD.replace(' ', "+"));
     let from_afar = |ask: crate::door::Ask| ask.from("203.0.113.9").with("host", "muelle.example");
