@@ -125,6 +125,22 @@ async fn the_cookie_is_bound_to_the_host_wherever_the_origin_is_secure() {
 }
 
 #[tokio::test]
+async fn what_a_form_answers_is_in_the_language_and_look_of_the_person() {
+    let app = TestApp::start().await;
+    let door = Door::of(&app.state);
+
+    let spanish = door.send(form("/sign-in", "username=a&password=b").with("accept-language", "es-ES,es;q=0.9")).await;
+    let chosen = form("/sign-in", "username=a&password=b").with("cookie", "i18n_pref_locale=es; theme=dark");
+    let chosen = door.send(chosen.with("accept-language", "en")).await;
+
+    for answer in [&spanish, &chosen] {
+        assert!(answer.text.contains("lang=\"es\"") && answer.text.contains("<h1>Entrar"), "{}", answer.text);
+        assert!(answer.text.contains("El usuario o la contraseña no es correcto."), "{}", answer.text);
+    }
+    assert!(chosen.text.contains("data-theme=\"dark\""), "{}", chosen.text);
+}
+
+#[tokio::test]
 async fn no_login_without_tls_leaves_this_machine() {
     let more = "server.address = \"0.0.0.0:0\"\nserver.trusted_proxies = [\"10.0.0.0/8\"]";
     let folder = tempfile::tempdir().expect("a folder");

@@ -17,7 +17,7 @@ use axum::{
     Extension, Form, Router,
     body::Body,
     extract::{Path, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::post,
 };
@@ -50,6 +50,7 @@ async fn sign_in(
     State(options): State<LeptosOptions>,
     context: Context,
     Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
     Form(form): Form<SignIn>,
 ) -> Response {
     let customer = match form.customer.trim() {
@@ -70,7 +71,7 @@ async fn sign_in(
     for (field, value) in [("customer", form.customer), ("username", form.username), ("next", form.next)] {
         answer.values.insert(field.to_owned(), value.chars().take(300).collect());
     }
-    let mut response = page(options, context, origin, "/sign-in", answer, status).await;
+    let mut response = page(options, context, origin, &headers, "/sign-in", answer, status).await;
     if let Some(seconds) = wait {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -126,6 +127,7 @@ async fn set_up(
     State(options): State<LeptosOptions>,
     context: Context,
     Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
     Form(form): Form<SetUp>,
 ) -> Response {
     let mut answer = FormAnswer::default();
@@ -150,7 +152,7 @@ async fn set_up(
             for (field, value) in [("token", form.token), ("username", form.username), ("email", form.email)] {
                 answer.values.insert(field.to_owned(), value.chars().take(300).collect());
             }
-            page(options, context, origin, "/setup", answer, code).await
+            page(options, context, origin, &headers, "/setup", answer, code).await
         }
     }
 }
@@ -167,6 +169,7 @@ async fn reset_password(
     State(options): State<LeptosOptions>,
     context: Context,
     Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
     Form(form): Form<ResetPassword>,
 ) -> Response {
     let mut answer = FormAnswer::default();
@@ -181,7 +184,7 @@ async fn reset_password(
             let code = status(&error);
             tell(&mut answer, error, context.locale);
             answer.values.insert("token".to_owned(), form.token.chars().take(300).collect());
-            page(options, context, origin, "/reset", answer, code).await
+            page(options, context, origin, &headers, "/reset", answer, code).await
         }
     }
 }
@@ -197,6 +200,7 @@ async fn change_password(
     State(options): State<LeptosOptions>,
     context: Context,
     Extension(origin): Extension<Origin>,
+    headers: HeaderMap,
     Form(form): Form<ChangePassword>,
 ) -> Response {
     let mut answer = FormAnswer::default();
@@ -210,7 +214,7 @@ async fn change_password(
         Err(error) => {
             let code = status(&error);
             tell(&mut answer, error, context.locale);
-            page(options, context, origin, "/account", answer, code).await
+            page(options, context, origin, &headers, "/account", answer, code).await
         }
     }
 }
@@ -272,12 +276,19 @@ async fn page(
     options: LeptosOptions,
     context: Context,
     origin: Origin,
+    headers: &HeaderMap,
     path: &'static str,
     answer: FormAnswer,
     status: StatusCode,
 ) -> Response {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = axum::http::Uri::from_static(path);
+    // In the language and the look that the person has.
+    for name in [header::ACCEPT_LANGUAGE, header::COOKIE] {
+        for value in headers.get_all(&name) {
+            request.headers_mut().append(name.clone(), value.clone());
+        }
+    }
     request.extensions_mut().insert(context);
     request.extensions_mut().insert(origin);
     let mut response = render(options, request, answer).await;
