@@ -46,6 +46,7 @@ const kinds = [
     title: 'Name',
     first: { Name: 'crane-1', 'IPv4 address': '10.1.0.5', Tags: 'dock, crane' },
     shown: ['10.1.0.5', 'dock', 'crane'],
+    another: (name: string) => ({ name, type: 'remote' }),
     as: 'admin',
   },
   {
@@ -54,6 +55,7 @@ const kinds = [
     title: 'Name',
     first: { Name: 'crane-2', Addresses: '10.1.0.6\nbox.example', Variables: 'port: 80' },
     shown: ['10.1.0.6', 'box.example', 'port: 80'],
+    another: (name: string) => ({ name }),
     as: 'admin',
   },
   {
@@ -62,6 +64,7 @@ const kinds = [
     title: 'Name',
     first: { Name: 'crane-3', Content: '- hosts: all\n  tasks: []' },
     shown: ['hosts: all'],
+    another: (name: string) => ({ name, content: '- hosts: all\n  tasks: []\n' }),
     as: 'admin',
   },
   {
@@ -70,6 +73,7 @@ const kinds = [
     title: 'User name',
     first: { 'User name': 'crane-4', Email: 'crane@acme.example', Password: 'gull-on-the-quay-7' },
     shown: ['crane@acme.example', 'Viewer'],
+    another: (username: string) => ({ username, role: 'viewer', password: 'gull-on-the-quay-7' }),
     as: 'admin',
   },
   {
@@ -78,6 +82,7 @@ const kinds = [
     title: 'Name',
     first: { Name: 'crane-5', Domain: 'crane5', Notes: 'by the water' },
     shown: ['crane5', 'by the water'],
+    another: (name: string) => ({ name, domain: name }),
     as: 'staff',
   },
 ] as const;
@@ -122,6 +127,32 @@ for (const kind of kinds) {
       await expect(row(page, `${name}b`)).toHaveCount(0);
       await open(page, `/${kind.plural}`);
       await expect(row(page, `${name}b`)).toBeVisible();
+    });
+
+    test('is searched, sorted and paged, with the columns that were chosen', async ({ page, server }) => {
+      const names = Array.from({ length: 26 }, (_, number) => `pier-${kind.one}-${number + 10}`);
+      for (const name of names) await keep(server, kind.as, kind.plural, kind.another(name));
+
+      await open(page, `/${kind.plural}?per_page=25`);
+      await page.getByRole('searchbox').fill(`pier-${kind.one}`);
+      await expect(page.getByText(/^26 .*found/)).toBeVisible();
+      await expect(page.getByRole('row')).toHaveCount(26);
+      await page.getByRole('link', { name: 'Next page' }).click();
+      await expect(row(page, names.at(-1)!)).toBeVisible();
+      await expect(page.getByRole('row')).toHaveCount(2);
+
+      await page.getByRole('link', { name: kind.title, exact: true }).click();
+      await expect(page.getByRole('columnheader', { name: kind.title })).toHaveAttribute('aria-sort', 'descending');
+      await expect(page.getByRole('row').nth(1)).toContainText(names.at(-1)!);
+
+      await page.getByRole('button', { name: 'Columns' }).click();
+      await page.getByLabel('Changed').uncheck();
+      await page.keyboard.press('Escape');
+      await expect(page.getByRole('columnheader', { name: 'Changed' })).toHaveCount(0);
+      await page.reload();
+      await ready(page);
+      await expect(page.getByRole('columnheader', { name: kind.title })).toBeVisible();
+      await expect(page.getByRole('columnheader', { name: 'Changed' })).toHaveCount(0);
     });
   });
 }

@@ -102,6 +102,8 @@ pub struct Account {
 pub struct ResetLink {
     /// Where the new password is set; whoever has it can set one.
     pub url: String,
+    /// Whether the machine in it is a guess: the server listens on every address and was not told which people use.
+    pub is_guess: bool,
     /// Until when it works, unless it was used before.
     #[cfg_attr(feature = "ssr", schema(value_type = String, format = "date-time"))]
     pub expires_at: Timestamp,

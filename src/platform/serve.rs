@@ -135,9 +135,8 @@ fn limit_heads(builder: &mut hyper_util::server::conn::auto::Builder<hyper_util:
 /// Says where the server is, and how the first administrator is made while there is none.
 async fn greet(state: &State, address: SocketAddr) -> anyhow::Result<()> {
     let url = state.url();
-    let is_guess = state.config.server.public_url.trim_end_matches('/').is_empty() && address.ip().is_unspecified();
     println!("Muelle listens on {url}");
-    if is_guess {
+    if state.is_url_a_guess() {
         println!(
             "It listens on every address of this machine ({address}). Where {} is not known by that name, put another \
              of its names or addresses in its place, or set server.public_url.",

@@ -102,12 +102,21 @@ impl State {
             return public.to_owned();
         }
         let scheme = if self.is_tls() { "https" } else { "http" };
-        let address = self.listens_on.get().copied().unwrap_or(self.config.server.address);
+        let address = self.address();
         if address.ip().is_unspecified() {
             format!("{scheme}://{}:{}", tls::host_name(), address.port())
         } else {
             format!("{scheme}://{address}")
         }
+    }
+
+    /// Whether [`State::url`] names a machine that people may know by another name.
+    pub fn is_url_a_guess(&self) -> bool {
+        self.config.server.public_url.trim_end_matches('/').is_empty() && self.address().ip().is_unspecified()
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listens_on.get().copied().unwrap_or(self.config.server.address)
     }
 }
 

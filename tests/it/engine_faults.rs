@@ -49,6 +49,8 @@ enum Mood {
     Garbled,
     /// Nothing comes.
     Silent,
+    /// An engine of that minor API version, which understands that and what is older.
+    Speaks(u32),
 }
 
 impl Faulty {
@@ -135,6 +137,21 @@ async fn speak(mut client: UnixStream, head: &[u8], mood: Mood) -> std::io::Resu
             client.write_all(&answer("200 OK", &body)).await
         }
         Mood::Silent => std::future::pending().await,
+        Mood::Speaks(own) => {
+            let asked = path.strip_prefix("/v1.").and_then(|rest| rest.split('/').next()?.parse::<u32>().ok());
+            match asked {
+                Some(asked) if asked > own => {
+                    let body = format!(r#"{{"message": "client version 1.{asked} is too new"}}"#);
+                    client.write_all(&answer("400 Bad Request", body.as_bytes())).await
+                }
+                _ if is_list => client.write_all(&answer("200 OK", b"[]")).await,
+                _ if path.ends_with("/version") => {
+                    let body = format!(r#"{{"Version": "of 1.{own}", "ApiVersion": "1.{own}"}}"#);
+                    client.write_all(&answer("200 OK", body.as_bytes())).await
+                }
+                _ => describe(client, path).await,
+            }
+        }
     }
 }
 
@@ -237,6 +254,31 @@ async fn words_that_are_no_text_cost_themselves_only() {
 
     assert_eq!(listed["items"][0]["name"], "odd\u{fffd}\u{fffd}(");
     assert_eq!(status["info"]["host"], "odd\u{fffd}");
+}
+
+#[tokio::test]
+async fn versions_are_agreed_on_again_whenever_the_engine_comes_back_as_another() {
+    let engine = Faulty::start();
+    engine.set(Mood::Speaks(40));
+    let story = Story::at(&engine.address(), None).await;
+    let root = story.app.client(ROOT).await;
+    let status = async || root.get("/api/v1/engines/local").await.expect(200).json();
+
+    until("it is told to be too old", Duration::from_secs(10), || async {
+        status().await["problem"].as_str().is_some_and(|problem| problem.contains("1.40"))
+    })
+    .await;
+    assert_eq!(status().await["is_up"], false);
+
+    for version in [41, 99, 44] {
+        engine.set(Mood::Speaks(version));
+        until("the other engine is up", Duration::from_secs(20), || async {
+            let status = status().await;
+            status["is_up"] == true && status["info"]["api_version"] == format!("1.{version}")
+        })
+        .await;
+        assert_eq!(root.get(CONTAINERS).await.expect(200).json()["items"], json!([]), "1.{version}");
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ pub async fn make(permit: &Permit<Updating>, user: Id<User>) -> Result<ResetLink
     };
     audit::write(&mut transaction, permit, line).await?;
     transaction.commit().await?;
-    Ok(ResetLink { url: format!("{}/reset?token={token}", state.url()), expires_at })
+    let url = format!("{}/reset?token={token}", state.url());
+    Ok(ResetLink { url, is_guess: state.is_url_a_guess(), expires_at })
 }
 
 /// Sets the password of whoever the link was made for, and ends every login of theirs. The token is used up then.

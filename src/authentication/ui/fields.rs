@@ -8,10 +8,24 @@ use crate::{
 };
 use icondata_lu as lu;
 use leptos::{ev::KeyboardEvent, prelude::*};
+use leptos_router::hooks::use_query_map;
 
 /// The answer that the page's form got, the same on the server and at the first rendering.
 pub fn form_answer() -> FormAnswer {
     SharedValue::new(|| use_context::<FormAnswer>().unwrap_or_default()).into_inner()
+}
+
+/// The token of the link that opened the page: the form hands it on.
+#[component]
+pub fn LinkToken(
+    /// What the form answered; it says the token again.
+    answer: FormAnswer,
+) -> impl IntoView {
+    let token = match answer.value("token") {
+        token if token.is_empty() => use_query_map().read_untracked().get("token").unwrap_or_default(),
+        token => token,
+    };
+    view! { <input type="hidden" name="token" value=token /> }
 }
 
 /// A sentence of trouble that concerns the whole form.

@@ -97,7 +97,13 @@ fn ResetLinkButton(id: Id<User>, name: Memo<String>, is_enabled: Memo<bool>) -> 
 #[component]
 fn Made(link: ResetLink) -> impl IntoView {
     let i18n = use_i18n();
-    let ResetLink { url, expires_at } = link;
+    let ResetLink { url, is_guess, expires_at } = link;
+    // Whoever asks has reached the server, so their own address leads there too.
+    let own = is_guess.then(|| window().location().origin().ok()).flatten();
+    let url = match (own, url.find("/reset?")) {
+        (Some(own), Some(path)) => format!("{own}{}", &url[path..]),
+        _ => url,
+    };
     let copied = Signal::stored(url.clone());
     let input = NodeRef::<html::Input>::new();
     Effect::new(move || {

@@ -1,22 +1,17 @@
 //! The page behind the one-time link of the first start.
 
-use super::fields::{Brand, NewPassword, TextField, Trouble, form_answer, label};
+use super::fields::{Brand, LinkToken, NewPassword, TextField, Trouble, form_answer, label};
 use crate::{
     i18n::{say, t, use_i18n},
     ui::DocumentTitle,
 };
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 /// Creates the first administrator.
 #[component]
 pub fn SetupPage() -> impl IntoView {
     let i18n = use_i18n();
     let answer = form_answer();
-    let token = match answer.value("token") {
-        token if token.is_empty() => use_query_map().read_untracked().get("token").unwrap_or_default(),
-        token => token,
-    };
     view! {
         <DocumentTitle text=say!(i18n, access.setup) />
         <main class="signin">
@@ -27,7 +22,7 @@ pub fn SetupPage() -> impl IntoView {
                     <p class="soft">{t!(i18n, access.setup_lead)}</p>
                 </div>
                 <Trouble sentence=answer.trouble.clone() />
-                <input type="hidden" name="token" value=token />
+                <LinkToken answer=answer.clone() />
                 <TextField
                     name="username"
                     label=label!(i18n, access.username)

@@ -9,7 +9,10 @@ use crate::{
     error::Result,
     i18n::{Locale, td_string},
     id::Id,
-    platform::{db::sql, state::State},
+    platform::{
+        db::{Sql, sql},
+        state::State,
+    },
     provisioning::books::{Mark, REQUIREMENTS, Requirement, RequirementKind, Severity},
     storage::{
         Playbook,
@@ -77,7 +80,7 @@ pub async fn of(
 ) -> Result<std::result::Result<Requirements, Vec<Mark>>> {
     let asks = sql("select path from playbook_files where playbook = $1 and path in ($2, $3, $4, $5, $6, $7) limit 1")
         .bind(playbook.to_string());
-    let asks = REQUIREMENTS.into_iter().fold(asks, |asks, path| asks.bind(path));
+    let asks = REQUIREMENTS.into_iter().fold(asks, Sql::bind);
     if state.db.row(proof, asks).await?.is_none() {
         return Ok(Ok(Requirements::default()));
     }
