@@ -130,11 +130,11 @@ for (const kind of kinds) {
     });
 
     test('is searched, sorted and paged, with the columns that were chosen', async ({ page, server }) => {
-      const names = Array.from({ length: 26 }, (_, number) => `pier-${kind.one}-${number + 10}`);
+      const names = Array.from({ length: 26 }, (_, number) => `abaft-${kind.one}-${number + 10}`);
       for (const name of names) await keep(server, kind.as, kind.plural, kind.another(name));
 
       await open(page, `/${kind.plural}?per_page=25`);
-      await page.getByRole('searchbox').fill(`pier-${kind.one}`);
+      await page.getByRole('searchbox').fill(`abaft-${kind.one}`);
       await expect(page.getByText(/^26 .*found/)).toBeVisible();
       await expect(page.getByRole('row')).toHaveCount(26);
       await page.getByRole('link', { name: 'Next page' }).click();
