@@ -56,6 +56,7 @@ static GROUPS: &[Group] = &[
         destinations: &[
             destination!("/containers", "container", LuContainer, common.nav.containers),
             destination!("/images", "image", LuLayers, common.nav.images),
+            destination!("/registries", "registry", LuWarehouse, records.registry.many),
             destination!("/jobs", "job", LuListChecks, common.nav.jobs),
         ],
     },

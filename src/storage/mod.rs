@@ -10,6 +10,7 @@ mod host;
 mod login;
 mod machine;
 mod playbook;
+pub mod registry;
 pub mod schedule;
 mod user;
 #[cfg(feature = "ssr")]
@@ -22,6 +23,7 @@ pub use item::check::is_user_name;
 pub use login::Login;
 pub use machine::Machine;
 pub use playbook::Playbook;
+pub use registry::Registry;
 pub use schedule::Schedule;
 pub use user::User;
 
@@ -36,7 +38,7 @@ macro_rules! items {
     };
 }
 
-items![Credential, Customer, Host, Login, Machine, Playbook, Schedule, User];
+items![Credential, Customer, Host, Login, Machine, Playbook, Registry, Schedule, User];
 
 static FURTHER: OnceLock<Vec<Entry>> = OnceLock::new();
 

@@ -1,7 +1,7 @@
 //! Records over the REST API, as a program with a token uses it.
 
 use crate::{
-    contract::{sample, writable},
+    contract::{free_field, sample, writable},
     support::{ADMIN, Client, REGULAR, ROOT, STRANGER, TestApp, VIEWER, kind, on_both},
 };
 use muelle::{
@@ -52,9 +52,9 @@ async fn a_record_lives_over_the_api() {
             assert_eq!(admin.get(&own).await.expect(200).json(), record);
 
             let mut change = record.clone();
-            change[kind.title] = json!("renamed");
+            change[free_field(kind)] = json!("renamed");
             let changed = admin.put(&own, &change).await.expect(200).json();
-            assert_eq!((&changed["revision"], &changed[kind.title]), (&json!(2), &json!("renamed")));
+            assert_eq!((&changed["revision"], &changed[free_field(kind)]), (&json!(2), &json!("renamed")));
             admin.put(&own, &change).await.expect(409);
             change["revision"] = json!(2);
             change["created_at"] = json!("2020-01-01T00:00:00Z");
@@ -88,10 +88,10 @@ async fn lists_take_their_query_from_the_address() {
             let admin = app.client(writer).await;
             for n in 1..=5 {
                 let mut input = Value::Object(sample(&app, kind, n).await);
-                input[kind.title] = json!(format!("walk-{n}"));
+                input[free_field(kind)] = json!(format!("walk-{n}"));
                 made(&admin, kind, &input).await;
             }
-            let (path, title) = (format!("/api/v1/{}", kind.plural), kind.title);
+            let (path, title) = (format!("/api/v1/{}", kind.plural), free_field(kind));
 
             let page = admin.get(&format!("{path}?search=WALK&sort=-{title}&fields={title}&page=2&per_page=2")).await;
             let page = page.expect(200).json();

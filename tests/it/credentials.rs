@@ -6,6 +6,7 @@ use crate::{
 };
 use muelle::{
     authentication::server::{Operating, Reading, Removing, Updating},
+    deployments::server::registries,
     error::Error,
     id::Id,
     platform::db::sql,
@@ -287,6 +288,8 @@ async fn a_new_master_key_takes_over_every_secret_while_the_server_runs() {
         }
         let permit = app.permit::<Removing>(ADMIN, kind("credential"));
         store::remove(&app.state, &permit, kind("credential"), ids[4].cast()).await.expect("it is removed");
+        let registry = json!({ "address": "quay:5000", "username": "ci", "password": PASSWORD });
+        app.make(ADMIN, kind("registry"), registry).await;
         let before = sealed(&app, ids[0]).await;
         let key_file = || std::fs::read_to_string(folder.join(seal::FILE)).expect("it is there");
         let old = key_file();
@@ -295,7 +298,7 @@ async fn a_new_master_key_takes_over_every_secret_while_the_server_runs() {
         let after = sealed(&app, ids[0]).await;
         let again = seal::rotate(folder, &app.state.db, Duration::ZERO).await.expect("it is rotated");
 
-        assert_eq!((count, again), (5, 5), "those that can be restored are among them");
+        assert_eq!((count, again), (6, 6), "those that can be restored are among them");
         assert_ne!(before, after);
         let content = |sealed: &str| sealed.rsplit_once('.').map(|(_, content)| content.to_owned());
         assert_eq!(content(&before), content(&after), "the content itself is not sealed anew");
@@ -306,6 +309,9 @@ async fn a_new_master_key_takes_over_every_secret_while_the_server_runs() {
         for id in &ids[..4] {
             assert_eq!(opened(&app, *id).await, Ok(PASSWORD.to_owned()));
         }
+        let login = registries::login(&app.permit(REGULAR, kind("registry")), "quay:5000").await.expect("it opens");
+        let login = login.expect("it is there");
+        assert_eq!((login.username.as_str(), login.password.as_str()), ("ci", PASSWORD));
         password(&app, "new").await;
         assert!(!std::fs::read_to_string(folder.join(seal::FILE)).expect("it is there").contains(PASSWORD));
     })

@@ -46,7 +46,8 @@ pub struct Story {
 }
 
 impl Story {
-    async fn start() -> Self {
+    /// A story on the engine of the tests.
+    pub async fn start() -> Self {
         Self::at(&service("MUELLE_TEST_ENGINE"), None).await
     }
 
@@ -74,7 +75,7 @@ impl Story {
     }
 
     /// A specification of something that stays, with this story's mark.
-    fn spec(&self, name: &str, more: Value) -> Value {
+    pub fn spec(&self, name: &str, more: Value) -> Value {
         let mut spec = json!({
             "image": service("MUELLE_TEST_IMAGE"),
             "name": self.name(name),
@@ -131,7 +132,7 @@ pub async fn until<F: Future<Output = bool>>(what: &str, limit: Duration, holds:
 }
 
 /// The job of an answer, once it has ended.
-async fn ended(client: &Client, answer: Answer) -> Value {
+pub async fn ended(client: &Client, answer: Answer) -> Value {
     let id = answer.expect(202).json()["job"]["id"].as_str().expect("it names a job").to_owned();
     let begun = Instant::now();
     loop {
@@ -1198,7 +1199,7 @@ fn commit(story: &Story, from: &str, name: &str) -> String {
 }
 
 /// What `docker` says when the engine refuses.
-fn refusal(arguments: &[&str]) -> String {
+pub fn refusal(arguments: &[&str]) -> String {
     let output = Command::new("docker").arg("-H").arg(service("MUELLE_TEST_ENGINE")).args(arguments).output();
     let output = output.expect("docker is installed");
     assert!(!output.status.success(), "docker {arguments:?} is not refused");
@@ -1328,35 +1329,4 @@ async fn the_probes_of_a_health_check_are_shown_with_what_they_printed() {
         assert_eq!((&told["Status"], &told["Log"][0]["ExitCode"]), (&json!(health), &json!(code)));
         assert_eq!(told["Log"][0]["Output"], output);
     }
-}
-
-#[tokio::test]
-async fn an_image_behind_a_password_is_refused_and_leaves_nothing() {
-    let story = Story::start().await.up().await;
-    let root = story.app.client(ROOT).await;
-    let registry = service("MUELLE_TEST_PRIVATE_REGISTRY");
-    let image = format!("{registry}/muelle/busybox:1");
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
-    let tags = http
-        .get(format!("http://{registry}/v2/muelle/busybox/tags/list"))
-        .basic_auth("muelle", Some("muelle-secret"))
-        .send()
-        .await
-        .expect("the registry answers")
-        .text()
-        .await
-        .expect("the answer is text");
-    let tags: Value = serde_json::from_str(&tags).expect("the registry writes JSON");
-
-    let pull = json!({"operation": "pull", "data": {"image": image}});
-    let refused = ended(&root, root.post(&format!("{IMAGES}/operations"), &pull).await).await;
-
-    assert_eq!(tags["tags"], json!(["1"]), "who knows the password finds it");
-    assert_eq!(refused["state"], "failed", "{refused}");
-    let words = refused["outcome"]["error"]["message"].as_str().unwrap_or_default();
-    let theirs = refusal(&["pull", &image]);
-    assert!(words.contains("no basic auth credentials"), "{refused}");
-    assert!(theirs.contains(words), "docker says {theirs} and we {words}");
-    assert_eq!(docker(&["images", "-q", &image]), "");
-    assert!(!root.get(IMAGES).await.expect(200).text.contains(&image), "it is in no list");
 }

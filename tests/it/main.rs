@@ -18,6 +18,7 @@ mod playbooks;
 mod process;
 mod promises;
 mod records;
+mod registries;
 mod requirements;
 mod reset;
 mod run_faults;

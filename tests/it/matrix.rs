@@ -46,6 +46,7 @@ const KINDS: &[(&str, Writers)] = &[
     ("machines", Writers::Regulars),
     ("playbooks", Writers::Regulars),
     ("racks", Writers::Regulars),
+    ("registries", Writers::Regulars),
     ("schedules", Writers::Regulars),
     ("users", Writers::Administrators),
 ];

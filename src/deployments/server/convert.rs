@@ -360,15 +360,17 @@ pub fn layers(bytes: &[u8]) -> Result<Vec<Layer>, Fault> {
     Ok(values.iter().map(layer).collect())
 }
 
-/// What a search in a registry found.
+/// What a search in a registry found. The engine gives names as the registry does, without the registry.
 ///
 /// # Errors
 /// [`Fault::Unreadable`] when it is no list.
-pub fn found(bytes: &[u8]) -> Result<Vec<FoundImage>, Fault> {
+pub fn found(bytes: &[u8], registry: Option<&str>) -> Result<Vec<FoundImage>, Fault> {
     let values: Vec<Value> = json(bytes)?;
     let word = |value: &Value| visible(value.as_str().unwrap_or_default());
+    let begins = registry.map(|registry| format!("{registry}/")).unwrap_or_default();
+    let whole = |name: String| if name.starts_with(&begins) { name } else { format!("{begins}{name}") };
     let found = |value: &Value| FoundImage {
-        name: word(&value["name"]),
+        name: whole(word(&value["name"])),
         description: word(&value["description"]),
         stars: value["star_count"].as_i64().unwrap_or(0),
         official: value["is_official"].as_bool().unwrap_or(false),

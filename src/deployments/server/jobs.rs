@@ -190,7 +190,7 @@ async fn run_container(run: &Run) -> Result<Value> {
     let id = match made {
         Some(id) => id,
         None => {
-            unless_cancelled(run, fetch(run, engine, &spec)).await?;
+            unless_cancelled(run, fetch(run, &permit, engine, &spec)).await?;
             note(run, td_string!(locale, deployments.engine.note_creating).to_owned());
             let prepared = create::prepare(&permit, engine, &spec, Some(run.id)).await?;
             let created = create::create(&permit, engine, prepared).await?;
@@ -226,7 +226,7 @@ async fn made_by(engine: &Engine, job: Id<Job>) -> Result<Option<String>, Fault>
 }
 
 /// Pulls the image where the specification wants it.
-async fn fetch(run: &Run, engine: &Engine, spec: &ContainerSpec) -> Result<()> {
+async fn fetch(run: &Run, permit: &Permit<Operating>, engine: &Engine, spec: &ContainerSpec) -> Result<()> {
     let locale = run.context.locale;
     let is_wanted = match spec.pull.as_deref() {
         Some("never") => false,
@@ -242,7 +242,7 @@ async fn fetch(run: &Run, engine: &Engine, spec: &ContainerSpec) -> Result<()> {
         }
     };
     if is_wanted {
-        pull::pull(run, engine, &spec.image, None, false).await?;
+        pull::pull(run, permit, engine, &spec.image, None, false).await?;
     }
     Ok(())
 }
@@ -252,7 +252,8 @@ async fn pull_image(run: &Run) -> Result<Value> {
     let task: Task<Pull> = task(run)?;
     let engine = lists::find(&permit, &task.engine)?;
     let Pull { image, platform, all_tags } = task.data;
-    let status = unless_cancelled(run, pull::pull(run, engine, &image, platform.as_deref(), all_tags)).await?;
+    let pulling = pull::pull(run, &permit, engine, &image, platform.as_deref(), all_tags);
+    let status = unless_cancelled(run, pulling).await?;
     Ok(json!({ "image": image, "status": status }))
 }
 

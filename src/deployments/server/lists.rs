@@ -4,7 +4,7 @@ use super::{
     convert,
     engine::Engine,
     reach,
-    reference::is_image,
+    reference::{is_image, registry_of},
     wire::{Wire, escaped},
 };
 use crate::{
@@ -201,7 +201,7 @@ fn bare(id: &str, inspect: &Value) -> Image {
     }
 }
 
-/// Searches the public registry.
+/// Searches Docker Hub, or the registry that the term begins with: `quay.example.org/nginx`.
 ///
 /// # Errors
 /// [`Error::Invalid`] at `term` or `limit`; what the engine says of the registry.
@@ -224,7 +224,7 @@ pub async fn search_images(
     let wire = way(permit, engine)?;
     let path = engine.path(&format!("/images/search?term={}&limit={limit}", escaped(term)));
     let found = engine.call(SEARCH_DEADLINE, wire.get(&path, SEARCH_DEADLINE)).await;
-    let found = found.and_then(|answer| convert::found(&answer));
+    let found = found.and_then(|answer| convert::found(&answer, registry_of(term)));
     found.map_err(|fault| match fault.error(locale) {
         // It is the registry that is away, and the engine says so in its own words.
         Error::Conflict { message } => Error::unavailable("registry", message),

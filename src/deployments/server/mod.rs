@@ -16,6 +16,7 @@ pub mod operations;
 mod pull;
 pub mod reach;
 mod reference;
+pub mod registries;
 pub mod rest;
 mod spec;
 mod watch;

@@ -1,7 +1,13 @@
 //! Pulling an image with the progress of every layer.
 
-use super::{engine::Engine, fault::Fault, reference::Reference};
+use super::{
+    engine::Engine,
+    fault::Fault,
+    reference::Reference,
+    registries::{self, Login},
+};
 use crate::{
+    authentication::server::{Operating, Permit},
     error::{Error, Result},
     i18n::td_string,
     jobs::{
@@ -22,11 +28,19 @@ const DOWNLOAD: f64 = 0.7;
 /// Layers whose progress is told; an image has at most 127.
 const MOST_LAYERS: usize = 512;
 
-/// Pulls one tag or digest, or every tag, and gives the engine's last words.
+/// Pulls one tag or digest, or every tag, and gives the engine's last words. Where the permit's customer, or the
+/// platform, keeps a login for the registry, it is used.
 ///
 /// # Errors
 /// [`Error::Invalid`] at `image`; the engine's or the registry's own words, also when they come in the middle.
-pub async fn pull(run: &Run, engine: &Engine, image: &str, platform: Option<&str>, all_tags: bool) -> Result<String> {
+pub async fn pull(
+    run: &Run,
+    permit: &Permit<Operating>,
+    engine: &Engine,
+    image: &str,
+    platform: Option<&str>,
+    all_tags: bool,
+) -> Result<String> {
     let locale = run.context.locale;
     let reference =
         Reference::parse(image).ok_or_else(|| Error::invalid("image", td_string!(locale, deployments.spec.image)))?;
@@ -37,6 +51,8 @@ pub async fn pull(run: &Run, engine: &Engine, image: &str, platform: Option<&str
         (None, None) if all_tags => String::new(),
         (None, None) => "latest".to_owned(),
     };
+    let registry = reference.registry();
+    let login = registries::login(permit, &registry).await?;
     let options = CreateImageOptions {
         from_image: Some(reference.repository),
         tag: Some(tag),
@@ -46,9 +62,18 @@ pub async fn pull(run: &Run, engine: &Engine, image: &str, platform: Option<&str
     let note = td_string!(locale, deployments.engine.note_pulling, image = image.to_owned());
     run.progress(Progress { fraction: None, note: note.clone(), parts: Vec::new() });
     run.line(Voice::Note, &note).await;
+    if let Some(Login { username, password }) = &login {
+        run.secret(password);
+        let (registry, username) = (registry.clone(), username.clone());
+        run.line(
+            Voice::Note,
+            &td_string!(locale, deployments.engine.note_login, registry = registry, username = username),
+        )
+        .await;
+    }
 
     let docker = engine.docker().map_err(|fault| fault.error(locale))?;
-    let mut pieces = pin!(docker.create_image(Some(options), None, None));
+    let mut pieces = pin!(docker.create_image(Some(options), None, login.as_ref().map(Login::for_engine)));
     let mut layers = Layers::default();
     let mut last = String::new();
     loop {
@@ -57,7 +82,13 @@ pub async fn pull(run: &Run, engine: &Engine, image: &str, platform: Option<&str
             fault = engine.away() => Err(fault),
         };
         let Some(piece) = piece.map_err(|fault| fault.error(locale))? else { break };
-        let piece = piece.map_err(|error| refused(Fault::from(error), locale))?;
+        let piece = piece.map_err(|error| match Fault::from(error) {
+            // A missing image is no missing thing of ours.
+            Fault::Said { message, .. } => {
+                Error::conflict(registries::with_advice(message, &registry, login.as_ref(), locale))
+            }
+            fault => fault.error(locale),
+        })?;
         match layers.note(&piece) {
             Noted::Progress => {
                 run.progress(Progress { fraction: layers.fraction(), note: note.clone(), parts: layers.0.clone() });
@@ -70,14 +101,6 @@ pub async fn pull(run: &Run, engine: &Engine, image: &str, platform: Option<&str
         }
     }
     Ok(last)
-}
-
-/// What the engine or the registry says when it refuses; a missing image is no missing thing of ours.
-fn refused(fault: Fault, locale: crate::i18n::Locale) -> Error {
-    match fault {
-        Fault::Said { message, .. } => Error::conflict(message),
-        fault => fault.error(locale),
-    }
 }
 
 /// The layers of a pull, in the order in which they were named.

@@ -1,5 +1,7 @@
 //! The names of images, and the other small grammars of an engine.
 
+use crate::storage::registry::{DOCKER_HUB, registry_address};
+
 /// The name of an image, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -33,6 +35,19 @@ impl Reference {
             digest: digest.map(str::to_owned),
         })
     }
+
+    /// The address of its registry, as [`registry_address`] writes it.
+    pub fn registry(&self) -> String {
+        registry_of(&self.repository).and_then(registry_address).unwrap_or_else(|| DOCKER_HUB.to_owned())
+    }
+}
+
+/// The registry that a name begins with; `None` for the names of Docker Hub.
+pub fn registry_of(name: &str) -> Option<&str> {
+    let (first, _) = name.split_once('/')?;
+    let is_registry =
+        first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_registry.then_some(first)
 }
 
 /// Whether it names an image: by name, or by the whole or the beginning of an identifier.
@@ -48,12 +63,8 @@ pub fn is_repository(text: &str) -> bool {
         return false;
     }
     let mut parts: Vec<&str> = text.split('/').collect();
-    let begins_with_registry = parts.len() > 1
-        && (parts[0].contains(['.', ':'])
-            || parts[0] == "localhost"
-            || parts[0].bytes().any(|b| b.is_ascii_uppercase()));
-    if begins_with_registry {
-        if !is_registry(parts[0]) {
+    if let Some(registry) = registry_of(text) {
+        if !is_registry(registry) {
             return false;
         }
         parts.remove(0);
@@ -160,6 +171,19 @@ mod tests {
             assert_eq!((found.repository.as_str(), found.tag.as_deref()), (repository, tag));
         }
         assert_eq!(Reference::parse(&with_digest).expect("it is an image").digest, Some(digest));
+    }
+
+    #[test]
+    fn a_name_tells_its_registry() {
+        for (text, registry) in [
+            ("nginx", DOCKER_HUB),
+            ("team/app:1", DOCKER_HUB),
+            ("docker.io/library/nginx", DOCKER_HUB),
+            ("localhost/app", "localhost"),
+            ("Registry.example.com:5000/team/app@sha256:0123456789abcdef0123456789abcdef", "registry.example.com:5000"),
+        ] {
+            assert_eq!(Reference::parse(text).expect("it is an image").registry(), registry, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use futures::{Stream, StreamExt as _};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response, body::Incoming, header};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use std::{
     future::Future,
     io,
@@ -144,9 +145,27 @@ impl Wire {
         })
     }
 
-    async fn ask(&self, path: &str, most: u64) -> Result<Response<Incoming>, Fault> {
+    /// Sends JSON to `path` and waits for a good answer, which is short and of which nothing is read.
+    ///
+    /// # Errors
+    /// As [`Wire::get`].
+    pub async fn post(&self, path: &str, body: &Value, deadline: Duration) -> Result<(), Fault> {
         let request =
-            Request::get(path).body(Full::<Bytes>::default()).map_err(|error| Fault::Unreadable(error.to_string()))?;
+            Request::post(path).header(header::CONTENT_TYPE, "application/json").body(Full::from(body.to_string()));
+        let answered = self.answered(request, GREATEST_WORD);
+        tokio::time::timeout(deadline, answered).await.map_err(|_| Fault::Silent(deadline))?.map(drop)
+    }
+
+    async fn ask(&self, path: &str, most: u64) -> Result<Response<Incoming>, Fault> {
+        self.answered(Request::get(path).body(Full::default()), most).await
+    }
+
+    async fn answered(
+        &self,
+        request: Result<Request<Full<Bytes>>, axum::http::Error>,
+        most: u64,
+    ) -> Result<Response<Incoming>, Fault> {
+        let request = request.map_err(|error| Fault::Unreadable(error.to_string()))?;
         let response = self.send(request, most).await?;
         let status = response.status();
         if status.is_success() {

@@ -47,6 +47,12 @@ const COLUMNS: &[Column] = &[
         write: "update credentials set secret = $1 where id = $2",
     },
     Column {
+        name: "registries.password",
+        some: "select password as text from registries where password like '%sealed.1.%' limit 1",
+        all: "select id, password as text from registries where password like '%sealed.1.%'",
+        write: "update registries set password = $1 where id = $2",
+    },
+    Column {
         name: "runs.secrets",
         some: "select secrets as text from runs where secrets like '%sealed.1.%' limit 1",
         all: "select id, secrets as text from runs where secrets like '%sealed.1.%'",

@@ -7,7 +7,7 @@ use crate::{
     storage::{
         credential, customer, host,
         item::{Fields, RawRecord},
-        login, playbook, schedule,
+        login, playbook, registry, schedule,
     },
 };
 use futures::future::BoxFuture;
@@ -92,6 +92,7 @@ pub fn hooks(kind: &str) -> Hooks {
         "host" => host::server::HOOKS,
         "login" => login::server::HOOKS,
         "playbook" => playbook::server::HOOKS,
+        "registry" => registry::server::HOOKS,
         "schedule" => schedule::server::HOOKS,
         "user" => users::HOOKS,
         _ => Hooks::NONE,
