@@ -295,6 +295,26 @@ async fn what_happens_outside_is_seen_within_a_second() {
 }
 
 #[tokio::test]
+async fn what_ends_at_once_is_not_shown_as_running() {
+    let story = Story::start().await.up().await;
+    let root = story.app.client(ROOT).await;
+    let (image, label) = (service("MUELLE_TEST_IMAGE"), format!("story={}", story.mark));
+
+    // An engine tells of an end before its list shows it, now and then much before.
+    for n in 1..=12 {
+        let name = story.name(&format!("brief-{n}"));
+        docker(&["run", "--detach", "--label", &label, "--name", &name, &image, "sh", "-c", "exit 3"]);
+        docker(&["wait", &name]);
+        let list = format!("{CONTAINERS}?search={name}");
+        until("it has ended", Duration::from_secs(4), || async {
+            let listed = root.get(&list).await.json();
+            (&listed["items"][0]["state"], &listed["items"][0]["exit_code"]) == (&json!("exited"), &json!(3))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_run_is_a_job_that_pulls_what_is_missing() {
     let story = Story::start().await.up().await;
     let root = story.app.client(ROOT).await;

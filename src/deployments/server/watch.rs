@@ -35,6 +35,11 @@ const GATHER: Duration = Duration::from_millis(80);
 /// The longest a burst is gathered.
 const GATHER_AT_MOST: Duration = Duration::from_millis(400);
 
+/// When a container is looked at again after an event, each counted from the look before. An engine tells of an end,
+/// a pause or a new name before its own list shows it: as soon as a network has been left, or a disk has answered.
+const AGAIN: [Duration; 4] =
+    [Duration::from_millis(300), Duration::from_millis(700), Duration::from_millis(1500), Duration::from_secs(3)];
+
 /// With more changed containers than this the whole list is cheaper than asking for them.
 const FEW: usize = 32;
 
@@ -90,6 +95,38 @@ impl Dirty {
     }
 }
 
+/// Containers that events named and that are to be looked at again: when, and which look that will be.
+#[derive(Default)]
+struct Settling(BTreeMap<String, (Instant, usize)>);
+
+impl Settling {
+    /// They were looked at because of an event.
+    fn begin(&mut self, ids: &BTreeSet<String>, now: Instant) {
+        self.0.extend(ids.iter().map(|id| (id.clone(), (now + AGAIN[0], 0))));
+    }
+
+    /// When the next look is due.
+    fn due(&self) -> Option<Instant> {
+        self.0.values().map(|(at, _)| *at).min()
+    }
+
+    /// Those to look at now, with those that would follow in a moment.
+    fn take(&mut self, now: Instant) -> BTreeSet<String> {
+        let mut ids = BTreeSet::new();
+        self.0.retain(|id, (at, look)| {
+            if *at > now + GATHER {
+                return true;
+            }
+            ids.insert(id.clone());
+            *look += 1;
+            let next = AGAIN.get(*look);
+            *at = now + next.copied().unwrap_or_default();
+            next.is_some()
+        });
+        ids
+    }
+}
+
 async fn follow(engine: &Engine, wire: &Wire) -> Followed {
     let ended = |was_up: bool, fault: &Fault| Followed { was_up, trouble: Trouble::of(fault) };
     if let Err(fault) = wire.word("/_ping", engine.probe_deadline()).await {
@@ -119,9 +156,11 @@ async fn follow(engine: &Engine, wire: &Wire) -> Followed {
     list.set_missed_tick_behavior(MissedTickBehavior::Delay);
     list.reset();
     let mut dirty = Dirty::default();
+    let mut settling = Settling::default();
     let mut act_at: Option<(Instant, Instant)> = None;
     loop {
         let due = act_at.map_or_else(|| Instant::now() + LIST_EVERY, |(soon, latest)| soon.min(latest));
+        let again = settling.due();
         tokio::select! {
             event = events.next() => match event {
                 None => return ended(true, &Fault::Away(std::io::ErrorKind::ConnectionReset.into())),
@@ -137,8 +176,16 @@ async fn follow(engine: &Engine, wire: &Wire) -> Followed {
             },
             () = sleep_until(due), if act_at.is_some() => {
                 act_at = None;
-                let refreshed = refresh(engine, wire, std::mem::take(&mut dirty));
-                if let Err(fault) = while_alive(engine, wire, refreshed).await {
+                let changed = std::mem::take(&mut dirty);
+                let ids = changed.containers.clone();
+                if let Err(fault) = while_alive(engine, wire, refresh(engine, wire, changed)).await {
+                    return ended(true, &fault);
+                }
+                settling.begin(&ids, Instant::now());
+            }
+            () = sleep_until(again.unwrap_or(due)), if again.is_some() => {
+                let changed = Dirty { containers: settling.take(Instant::now()), ..Dirty::default() };
+                if let Err(fault) = while_alive(engine, wire, refresh(engine, wire, changed)).await {
                     return ended(true, &fault);
                 }
             }
@@ -424,6 +471,28 @@ mod tests {
             .collect();
         let containers = convert::containers(serde_json::json!(rows).to_string().as_bytes()).expect("it is a list");
         containers.into_iter().map(Arc::new).collect()
+    }
+
+    #[test]
+    fn a_container_is_looked_at_again_until_it_has_settled() {
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        let mut settling = Settling::default();
+        let begun = Instant::now();
+        settling.begin(&ids(&["a"]), begun);
+        settling.begin(&ids(&["b"]), begun + GATHER / 2);
+
+        let mut looks = Vec::new();
+        while let Some(due) = settling.due() {
+            looks.push((due - begun, settling.take(due)));
+            assert!(looks.len() <= AGAIN.len(), "it ends");
+        }
+
+        let mut at = Duration::ZERO;
+        let expected = AGAIN.iter().map(|pause| {
+            at += *pause;
+            (at, ids(&["a", "b"]))
+        });
+        assert_eq!(looks, expected.collect::<Vec<_>>());
     }
 
     #[test]

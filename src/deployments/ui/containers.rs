@@ -612,7 +612,10 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
             {move || list.columns.has("health").then(|| view! {
                 <td class=move || if health.get() == Health::None { "hide-phone" } else { "" }><HealthBadge health /></td>
             })}
-            {cell("image", "mono", with(|container| container.image.clone()))}
+            {move || list.columns.has("image").then(|| {
+                let image = with(|container| container.image.clone());
+                view! { <td class="mono image" title=move || image.get()>{move || image_name(&image.get())}</td> }
+            })}
             {move || list.columns.has("ports").then(|| {
                 let ports = with(|container| port_texts(&container.ports).join("\n"));
                 view! { <td class="mono hide-phone ports" title=move || ports.get()>{move || short_ports(&ports.get())}</td> }
@@ -630,6 +633,23 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
         </tr>
     }
 }
+
+/// An image whose tag stays in sight where its name is too long.
+fn image_name(image: &str) -> AnyView {
+    let last = image.rfind('/').map_or(0, |slash| slash + 1);
+    let tag = image[last..].find([':', '@']).map_or(image.len(), |colon| last + colon);
+    let (name, tag) = if image.len() - tag > LONGEST_TAG { (image, "") } else { image.split_at(tag) };
+    view! {
+        <span class="image__whole">
+            <span class="image__name"><bdi>{name.to_owned()}</bdi></span>
+            <span>{tag.to_owned()}</span>
+        </span>
+    }
+    .into_any()
+}
+
+/// Letters of a tag that are always shown; a digest is longer.
+const LONGEST_TAG: usize = 24;
 
 /// The first three ports and how many more.
 fn short_ports(ports: &str) -> AnyView {
