@@ -560,6 +560,8 @@ for (const name of ['admin', 'staff'] satisfies Name[]) {
       for (const plural of ['machines', 'hosts', 'playbooks', 'users', 'customers', 'logins']) {
         await open(page, `/${plural}`);
         await expectAccessible(page);
+        const hidden = await page.locator('.table-wrap').evaluateAll((all) => all.map((it) => it.scrollWidth - it.clientWidth));
+        expect(hidden, `what hides under the buttons of ${plural}`).toEqual(hidden.map(() => 0));
       }
     });
   }
