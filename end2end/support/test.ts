@@ -56,7 +56,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         open: required('MUELLE_TEST_REGISTRY'),
         private: required('MUELLE_TEST_PRIVATE_REGISTRY'),
         username: 'muelle',
-        password: 'muelle-secret',
+        password: 'muelle-~~~-secret',
       });
     },
     { scope: 'worker' },

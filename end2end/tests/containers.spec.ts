@@ -31,7 +31,7 @@ test.describe('staff', () => {
     await expect(row(page, 'elsewhere').getByText('Running')).toBeVisible();
 
     await docker('rm', '--force', 'elsewhere');
-    await expect(row(page, 'elsewhere')).toBeHidden({ timeout: 1_000 });
+    await expect(row(page, 'elsewhere')).toBeHidden({ timeout: 2_000 });
   });
 
   test('containers are paused, restarted, renamed, killed, stopped and removed from their row', async ({ page, docker }) => {

@@ -20,7 +20,7 @@ test('a registry is tried when it is saved, and pulls sign in there', async ({ p
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Image').fill(image);
   await dialog.getByRole('button', { name: 'Pull', exact: true }).click();
-  await expect(dialog.getByRole('alert')).toContainText('Keep its user and password under Registries.');
+  await expect(dialog.getByRole('alert')).toContainText('wants a login. Keep its user and password under Registries.');
 
   await open(page, '/registries');
   await expect(page.getByText('There is no registry yet.')).toBeVisible();
@@ -85,6 +85,7 @@ test('a registry is searched, and what it has is pulled from it', async ({ page,
     await expect(found.getByText('Official')).toBeVisible();
     await expectAccessible(page);
     await found.getByRole('button').click();
+    await expect(dialog.getByLabel('Image')).toHaveValue(`${address}/muelle/busybox`);
     await dialog.getByLabel('Image').fill(`${address}/muelle/busybox:1`);
     await dialog.getByRole('button', { name: 'Pull', exact: true }).click();
     await expect(dialog.getByText('Done', { exact: true })).toBeVisible({ timeout: 30_000 });

@@ -2,7 +2,8 @@
 # Image registries on loopback: an open one and one with a password. Sourced by scripts/services.
 
 REGISTRY_USER=muelle
-REGISTRY_PASSWORD=muelle-secret
+# Written in base64, three such letters show every alphabet that is not the right one.
+REGISTRY_PASSWORD='muelle-~~~-secret'
 
 # Starts a registry: registry_start DIR NAME FIRST_PORT [htpasswd]
 registry_start() {

@@ -250,11 +250,7 @@ pub(super) mod server {
             }
         }
         let purpose = credentials::purpose(after.base.id.cast());
-        if let Some(Value::String(secret)) = after.item.get_mut("secret") {
-            let plain = Zeroizing::new(std::mem::take(secret));
-            *secret = seal::seal(state, &purpose, plain.as_bytes()).context("sealing a credential")?;
-        }
-        Ok(())
+        Ok(seal::seal_field(state, &purpose, after.item.get_mut("secret")).context("sealing a credential")?)
     }
 
     async fn remove(removing: Removing<'_>) -> Result<()> {

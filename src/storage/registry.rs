@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The registry of names without one, as `nginx`.
 pub const DOCKER_HUB: &str = "docker.io";
 
-/// Characters of a user's name or a password, at most: some registries give tokens of some KiB.
+/// Characters of a password, at most: some registries give tokens of some KiB.
 const LONGEST: usize = 8 << 10;
 
 /// One registry and who Muelle is there.
@@ -55,7 +55,7 @@ impl Item for Registry {
             None => check.problem("address", td_string!(locale, records.registry.problem.address)),
         }
         if self.password.as_deref().is_some_and(|password| password.chars().any(char::is_control)) {
-            check.problem("password", td_string!(locale, records.registry.problem.password));
+            check.problem("password", td_string!(locale, secrets.problem.one_line));
         } else if self.password.as_deref().is_some_and(|password| password.chars().count() > LONGEST) {
             check.problem("password", td_string!(locale, errors.field.too_long, max = LONGEST.to_string()));
         }
@@ -96,7 +96,6 @@ pub(super) mod server {
     };
     use anyhow::Context as _;
     use serde_json::Value;
-    use zeroize::Zeroizing;
 
     /// A new password is tried before the transaction and sealed within it.
     pub const HOOKS: Hooks = Hooks {
@@ -126,11 +125,8 @@ pub(super) mod server {
             return Err(Error::invalid("password", td_string!(proof.locale(), records.registry.problem.elsewhere)));
         }
         let purpose = registries::purpose(after.base.id.cast());
-        if let Some(Value::String(password)) = after.item.get_mut("password") {
-            let plain = Zeroizing::new(std::mem::take(password));
-            *password = seal::seal(state, &purpose, plain.as_bytes()).context("sealing a registry's password")?;
-        }
-        Ok(())
+        Ok(seal::seal_field(state, &purpose, after.item.get_mut("password"))
+            .context("sealing a registry's password")?)
     }
 }
 

@@ -306,7 +306,7 @@ async fn what_ends_at_once_is_not_shown_as_running() {
         docker(&["run", "--detach", "--label", &label, "--name", &name, &image, "sh", "-c", "exit 3"]);
         docker(&["wait", &name]);
         let list = format!("{CONTAINERS}?search={name}");
-        until("it has ended", Duration::from_secs(4), || async {
+        until("it has ended", Duration::from_secs(10), || async {
             let listed = root.get(&list).await.json();
             (&listed["items"][0]["state"], &listed["items"][0]["exit_code"]) == (&json!("exited"), &json!(3))
         })

@@ -5,7 +5,7 @@
 use crate::{
     contract::sample,
     door::{Ask, Door, Reply, ask},
-    support::{ADMIN, Answer, Client, Database, PASSWORD, PEOPLE, Person, REGULAR, SYSTEM, TestApp, kind},
+    support::{ADMIN, Answer, Client, PASSWORD, PEOPLE, Person, REGULAR, SYSTEM, TestApp, kind},
 };
 use leptos::server_fn;
 use muelle::{
@@ -338,11 +338,6 @@ async fn targets(app: &TestApp) -> HashMap<&'static str, String> {
     targets
 }
 
-/// A server whose engine is away, so that nothing that is tried touches one.
-async fn without_an_engine() -> TestApp {
-    TestApp::start_with(Database::Sqlite, "engine.address = \"unix:///nowhere/engine.sock\"").await
-}
-
 /// Every route of the server, as `METHOD path`, from the router itself.
 ///
 /// axum has no list of routes, but prints all that a router holds: an endpoint with the methods that it
@@ -403,7 +398,7 @@ fn nameless(route: &str) -> String {
 
 #[tokio::test]
 async fn every_route_stands_in_a_table_and_every_row_is_a_route() {
-    let app = without_an_engine().await;
+    let app = TestApp::start().await;
     let registered: BTreeSet<_> = registered(&app).iter().map(|route| nameless(route)).collect();
 
     let functions = FUNCTIONS.iter().map(|(name, ..)| name).chain(RECORD_FUNCTIONS.iter().map(|(name, _)| name));
@@ -644,7 +639,7 @@ async fn request(app: &TestApp, route: &str, sent: Sent) -> Ask {
 
 #[tokio::test]
 async fn every_other_route_lets_in_whom_the_table_says_and_nobody_else() {
-    let app = without_an_engine().await;
+    let app = TestApp::start().await;
     let door = Door::of(&app.state);
     let (mut cells, mut wrong) = (0, Vec::new());
 
@@ -677,7 +672,7 @@ async fn every_other_route_lets_in_whom_the_table_says_and_nobody_else() {
 
 #[tokio::test]
 async fn every_other_server_function_lets_in_whom_the_table_says_and_nobody_else() {
-    let app = without_an_engine().await;
+    let app = TestApp::start().await;
     let mut wrong = Vec::new();
 
     for &(name, who, arguments) in FUNCTIONS {
@@ -710,7 +705,7 @@ async fn every_other_server_function_lets_in_whom_the_table_says_and_nobody_else
 
 #[tokio::test]
 async fn no_server_function_is_called_from_another_site() {
-    let app = without_an_engine().await;
+    let app = TestApp::start().await;
     let door = Door::of(&app.state);
     let cookie = door.cookie("acme", "acme-admin", crate::support::PASSWORD).await;
     let mut tried = 0;

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 const IMAGES: &str = "/api/v1/engines/local/images";
 const REGISTRIES: &str = "/api/v1/registries";
-const PASSWORD: &str = "muelle-secret";
+const PASSWORD: &str = "muelle-~~~-secret";
 
 /// Whoever pulls the image behind the password has it for itself.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -71,7 +71,10 @@ async fn an_image_behind_a_password_is_refused_and_leaves_nothing() {
     assert!(theirs.contains("no basic auth credentials"), "{refused}");
     let docker_says = refusal(&["pull", &image]);
     assert!(docker_says.contains(theirs), "docker says {docker_says} and we {theirs}");
-    assert_eq!(advice, format!("{registry} asks for a login. Keep its user and password under Registries."));
+    assert_eq!(
+        advice,
+        format!("If the name is right, {registry} wants a login. Keep its user and password under Registries.")
+    );
     assert_eq!(docker(&["images", "-q", &image]), "");
     assert!(!root.get(IMAGES).await.expect(200).text.contains(&image), "it is in no list");
 }
@@ -92,9 +95,12 @@ async fn a_registry_is_tried_when_it_is_kept() {
     let made = admin.post(REGISTRIES, &with("address", &format!("http://{}/", registry.to_uppercase()))).await;
     let made = made.expect(201).json();
     let own = format!("{REGISTRIES}/{}", made["id"].as_str().expect("it has an id"));
-    let mut moved = made.clone();
-    moved["address"] = json!("elsewhere.example.org");
-    let moved = problem(admin.put(&own, &moved).await, "password");
+    let mut moved = Vec::new();
+    for (field, value) in [("address", "elsewhere.example.org"), ("username", "somebody")] {
+        let mut change = made.clone();
+        change[field] = json!(value);
+        moved.push(problem(admin.put(&own, &change).await, "password"));
+    }
     let mut noted = made.clone();
     noted["description"] = json!("of the shipyard");
     admin.put(&own, &noted).await.expect(200);
@@ -103,10 +109,13 @@ async fn a_registry_is_tried_when_it_is_kept() {
     assert!(wrong.ends_with("401 Unauthorized"), "the engine's words: {wrong}");
     assert!(away.contains("connection refused"), "the engine's words: {away}");
     assert_eq!(made["address"], registry);
-    assert_eq!(moved, "Enter the password again: another address or user needs it");
+    assert_eq!(moved, ["Enter the password again: another address or user needs it"; 2]);
     assert_eq!(made.get("password"), None, "{made}");
-    let kept = all_that_is_kept(&story.app).await;
-    assert!(kept.contains(&registry) && !kept.contains(PASSWORD), "the password is sealed");
+    let told = [&own, &format!("{own}/history"), REGISTRIES, &format!("{REGISTRIES}/export?format=json")];
+    for path in told {
+        let told = admin.get(path).await.expect(200).text;
+        assert!(told.contains(&registry) && !told.contains(PASSWORD) && !told.contains("sealed.1."), "{path}: {told}");
+    }
 }
 
 #[tokio::test]
@@ -143,20 +152,21 @@ async fn a_pull_and_a_run_sign_in_with_what_their_customer_keeps() {
 
     assert_eq!((&pulled["state"], is_there.is_empty()), (&json!("succeeded"), false), "{pulled}");
     assert!(output.text.contains(&format!("Signing in to {registry} as muelle")), "{}", output.text);
+    assert!(!all_that_is_kept(&story.app).await.contains(PASSWORD), "the password is sealed");
     assert!(!output.text.contains(PASSWORD) && !pulled.to_string().contains(PASSWORD));
     assert_eq!((&run["state"], runs.is_empty()), (&json!("succeeded"), false), "{run}");
     assert_eq!(viewer.get(&own).await.expect(200).json()["username"], "muelle");
     stranger.get(&own).await.expect(404);
     for outsider in [&stranger, &root] {
         let refused = pull(outsider, &image).await;
-        assert!(words(&refused).contains("asks for a login"), "a customer's login is its own: {refused}");
+        assert!(words(&refused).contains("wants a login"), "a customer's login is its own: {refused}");
     }
 
     let mut off = regular.get(&own).await.json();
     off["enabled"] = json!(false);
     regular.put(&own, &off).await.expect(200);
     let refused = pull(&regular, &image).await;
-    assert!(words(&refused).contains("asks for a login"), "it is disabled: {refused}");
+    assert!(words(&refused).contains("wants a login"), "it is disabled: {refused}");
     assert_eq!(docker(&["images", "--quiet", &image]), "");
 }
 

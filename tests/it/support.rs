@@ -117,6 +117,9 @@ impl TestApp {
         let url = postgres.as_ref().map(|postgres| postgres.url.clone()).unwrap_or_default();
         // Tests ask more in a minute than people do.
         let calls = if more.contains("calls_per_minute") { "" } else { "server.calls_per_minute = 0\n" };
+        // An engine is there for those who name it.
+        let engine =
+            if more.contains("engine.address") { "" } else { "engine.address = \"unix:///nowhere/engine.sock\"\n" };
         // Runs are supervised by the binary that was built with the tests, not by the tests themselves.
         let mut provisioning = format!("provisioning.supervisor = {:?}\n", env!("CARGO_BIN_EXE_muelle"));
         if !more.contains("provisioning.ansible") {
@@ -125,7 +128,7 @@ impl TestApp {
         }
         let text = format!(
             "server.address = \"{address}\"\ndata.dir = {:?}\ndatabase.url = {url:?}\ndatabase.connections = 4\n\
-             {calls}{provisioning}{more}",
+             {calls}{engine}{provisioning}{more}",
             folder.path().join("data"),
         );
         let config = Config::from_text(&text).expect("the test's configuration is good");

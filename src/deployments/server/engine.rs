@@ -340,16 +340,9 @@ impl Engine {
     where
         Fault: From<E>,
     {
-        let outcome = tokio::select! {
-            // What was answered was answered, even if the engine went in the same moment.
-            biased;
-            outcome = tokio::time::timeout(deadline, call) => match outcome {
-                Ok(outcome) => outcome.map_err(Fault::from),
-                Err(_) => Err(Fault::Silent(deadline)),
-            },
-            fault = self.away() => return Err(fault),
-        };
+        let outcome = self.wait(deadline, call).await;
         match &outcome {
+            Err(Fault::Refused { .. }) => {}
             Err(fault) if fault.is_of_the_connection() => {
                 self.breaker.failed(Instant::now());
                 // The watch knows sooner than its next look.
@@ -358,6 +351,25 @@ impl Engine {
             Ok(_) | Err(_) => self.breaker.succeeded(),
         }
         outcome
+    }
+
+    /// Makes one call with a deadline that says nothing of the engine: it may be another that it waits for.
+    ///
+    /// # Errors
+    /// As [`Engine::call`].
+    pub async fn wait<T, E>(&self, deadline: Duration, call: impl Future<Output = Result<T, E>>) -> Result<T, Fault>
+    where
+        Fault: From<E>,
+    {
+        tokio::select! {
+            // What was answered was answered, even if the engine went in the same moment.
+            biased;
+            outcome = tokio::time::timeout(deadline, call) => match outcome {
+                Ok(outcome) => outcome.map_err(Fault::from),
+                Err(_) => Err(Fault::Silent(deadline)),
+            },
+            fault = self.away() => Err(fault),
+        }
     }
 
     /// Makes a new typed client and agrees on a version; done again at every connection, because the

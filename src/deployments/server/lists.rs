@@ -4,7 +4,7 @@ use super::{
     convert,
     engine::Engine,
     reach,
-    reference::{is_image, registry_of},
+    reference::{is_image, searched},
     wire::{Wire, escaped},
 };
 use crate::{
@@ -223,8 +223,8 @@ pub async fn search_images(
     }
     let wire = way(permit, engine)?;
     let path = engine.path(&format!("/images/search?term={}&limit={limit}", escaped(term)));
-    let found = engine.call(SEARCH_DEADLINE, wire.get(&path, SEARCH_DEADLINE)).await;
-    let found = found.and_then(|answer| convert::found(&answer, registry_of(term)));
+    let found = engine.wait(SEARCH_DEADLINE, wire.get(&path, SEARCH_DEADLINE)).await;
+    let found = found.and_then(|answer| convert::found(&answer, searched(term)));
     found.map_err(|fault| match fault.error(locale) {
         // It is the registry that is away, and the engine says so in its own words.
         Error::Conflict { message } => Error::unavailable("registry", message),

@@ -52,7 +52,10 @@ pub async fn pull(
         (None, None) => "latest".to_owned(),
     };
     let registry = reference.registry();
-    let login = registries::login(permit, &registry).await?;
+    let login = match &registry {
+        Some(registry) => registries::login(permit, registry).await?,
+        None => None,
+    };
     let options = CreateImageOptions {
         from_image: Some(reference.repository),
         tag: Some(tag),
@@ -62,14 +65,11 @@ pub async fn pull(
     let note = td_string!(locale, deployments.engine.note_pulling, image = image.to_owned());
     run.progress(Progress { fraction: None, note: note.clone(), parts: Vec::new() });
     run.line(Voice::Note, &note).await;
-    if let Some(Login { username, password }) = &login {
+    if let Some(Login { registry, username, password }) = &login {
         run.secret(password);
         let (registry, username) = (registry.clone(), username.clone());
-        run.line(
-            Voice::Note,
-            &td_string!(locale, deployments.engine.note_login, registry = registry, username = username),
-        )
-        .await;
+        let note = td_string!(locale, deployments.engine.note_login, registry = registry, username = username);
+        run.line(Voice::Note, &note).await;
     }
 
     let docker = engine.docker().map_err(|fault| fault.error(locale))?;
@@ -85,7 +85,7 @@ pub async fn pull(
         let piece = piece.map_err(|error| match Fault::from(error) {
             // A missing image is no missing thing of ours.
             Fault::Said { message, .. } => {
-                Error::conflict(registries::with_advice(message, &registry, login.as_ref(), locale))
+                Error::conflict(registries::with_advice(message, image, registry.as_deref(), login.as_ref(), locale))
             }
             fault => fault.error(locale),
         })?;

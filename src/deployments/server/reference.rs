@@ -36,9 +36,10 @@ impl Reference {
         })
     }
 
-    /// The address of its registry, as [`registry_address`] writes it.
-    pub fn registry(&self) -> String {
-        registry_of(&self.repository).and_then(registry_address).unwrap_or_else(|| DOCKER_HUB.to_owned())
+    /// The address of its registry, as [`registry_address`] writes it; `None` for one that nobody can keep a login
+    /// for.
+    pub fn registry(&self) -> Option<String> {
+        registry_of(&self.repository).map_or_else(|| Some(DOCKER_HUB.to_owned()), registry_address)
     }
 }
 
@@ -48,6 +49,12 @@ pub fn registry_of(name: &str) -> Option<&str> {
     let is_registry =
         first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|byte| byte.is_ascii_uppercase());
     is_registry.then_some(first)
+}
+
+/// The registry that an engine searches for a term; `None` where it searches Docker Hub.
+pub fn searched(term: &str) -> Option<&str> {
+    let (first, _) = term.split_once('/')?;
+    (first.contains(['.', ':']) || first == "localhost").then_some(first)
 }
 
 /// Whether it names an image: by name, or by the whole or the beginning of an identifier.
@@ -176,13 +183,22 @@ mod tests {
     #[test]
     fn a_name_tells_its_registry() {
         for (text, registry) in [
-            ("nginx", DOCKER_HUB),
-            ("team/app:1", DOCKER_HUB),
-            ("docker.io/library/nginx", DOCKER_HUB),
-            ("localhost/app", "localhost"),
-            ("Registry.example.com:5000/team/app@sha256:0123456789abcdef0123456789abcdef", "registry.example.com:5000"),
+            ("nginx", Some(DOCKER_HUB)),
+            ("team/app:1", Some(DOCKER_HUB)),
+            ("docker.io/library/nginx", Some(DOCKER_HUB)),
+            ("localhost/app", Some("localhost")),
+            (
+                "Registry.example.com:5000/team/app@sha256:0123456789abcdef0123456789abcdef",
+                Some("registry.example.com:5000"),
+            ),
+            // Hosts all of them, and none that a login is kept for: Docker Hub's must not reach them.
+            ("Evil/app", None),
+            ("2130706433:5000/app", None),
+            ("1.2.3:5000/app", None),
+            ("10.0.0.300/app", None),
         ] {
-            assert_eq!(Reference::parse(text).expect("it is an image").registry(), registry, "{text}");
+            let reference = Reference::parse(text).unwrap_or_else(|| panic!("{text} is an image"));
+            assert_eq!(reference.registry().as_deref(), registry, "{text}");
         }
     }
 

@@ -21,7 +21,7 @@ use serde_json::json;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// How long an engine may take to sign in; it gives a registry 15 s, and may ask it twice.
+/// How long an engine may take to sign in: it looks whether the registry is there, and asks then, with 15 s for each.
 const LOGIN_DEADLINE: Duration = Duration::from_secs(45);
 
 /// Where Docker Hub signs in.
@@ -31,6 +31,8 @@ const KIND: &Kind = &Registry::KIND;
 
 /// Who Muelle is at a registry.
 pub struct Login {
+    /// The registry's address.
+    pub registry: String,
     /// The user.
     pub username: String,
     /// The password or token.
@@ -43,9 +45,15 @@ impl Login {
         DockerCredentials {
             username: Some(self.username.clone()),
             password: Some(self.password.to_string()),
+            serveraddress: Some(server(&self.registry).to_owned()),
             ..DockerCredentials::default()
         }
     }
+}
+
+/// Where an engine signs in for the images of a registry.
+fn server(registry: &str) -> &str {
+    if registry == DOCKER_HUB { DOCKER_HUB_LOGIN } else { registry }
 }
 
 /// What a registry's password is sealed for.
@@ -58,14 +66,12 @@ pub fn purpose(id: Id<Registry>) -> String {
 /// # Errors
 /// [`Error::Invalid`] at `password` when the registry refuses, at `address` when it cannot be reached.
 pub async fn try_login(state: &State, locale: Locale, address: &str, username: &str, password: &str) -> Result<()> {
-    let Some((engine, wire)) = state.engines.all().find_map(|engine| Some((engine, engine.wire().ok()?))) else {
-        return Ok(());
-    };
-    let server = if address == DOCKER_HUB { DOCKER_HUB_LOGIN } else { address };
-    let body = json!({ "username": username, "password": password, "serveraddress": server });
-    let said = engine.call(LOGIN_DEADLINE, wire.post(&engine.path("/auth"), &body, LOGIN_DEADLINE)).await;
+    let Some(engine) = state.engines.all().find(|engine| engine.view().trouble.is_none()) else { return Ok(()) };
+    let Ok(wire) = engine.wire() else { return Ok(()) };
+    let body = json!({ "username": username, "password": password, "serveraddress": server(address) });
+    let said = engine.wait(LOGIN_DEADLINE, wire.post(&engine.path("/auth"), &body, LOGIN_DEADLINE)).await;
     match said {
-        Err(Fault::Said { message, .. }) if is_of_a_login(&message) => {
+        Err(Fault::Said { message, .. }) if is_of_a_login(&message, address) => {
             let (address, username) = (address.to_owned(), username.to_owned());
             let problem = td_string!(
                 locale,
@@ -109,7 +115,7 @@ pub async fn login(permit: &Permit<Operating>, registry: &str) -> Result<Option<
         .and_where(Expr::col("enabled").eq(true))
         .and_where(Expr::col("address").eq(registry));
     let Some(row) = state.db.row(permit, select).await? else { return Ok(None) };
-    let login = open(state, &row).map_err(|error| {
+    let login = open(state, registry, &row).map_err(|error| {
         tracing::error!("the password for {registry} cannot be opened: {error:#}");
         let registry = registry.to_owned();
         Error::conflict(td_string!(permit.locale(), deployments.engine.login_sealed, registry = registry))
@@ -117,19 +123,15 @@ pub async fn login(permit: &Permit<Operating>, registry: &str) -> Result<Option<
     Ok(Some(login))
 }
 
-fn open(state: &State, row: &Row) -> anyhow::Result<Login> {
+fn open(state: &State, registry: &str, row: &Row) -> anyhow::Result<Login> {
     let id = row.text("id")?.parse().context("reading an id")?;
-    let plain = seal::open(state, &purpose(id), &row.text("password")?)?;
-    let password = std::str::from_utf8(&plain).context("reading a password")?;
-    Ok(Login { username: row.text("username")?, password: Zeroizing::new(password.to_owned()) })
+    let password = seal::open_text(state, &purpose(id), &row.text("password")?)?;
+    Ok(Login { registry: registry.to_owned(), username: row.text("username")?, password })
 }
 
-/// What a registry said to a pull, and what to do where it wants another login.
-pub fn with_advice(said: String, registry: &str, login: Option<&Login>, locale: Locale) -> String {
-    if !is_of_a_login(&said) {
-        return said;
-    }
-    let registry = registry.to_owned();
+/// What was said to the pull of an image, and what to do where its registry wants another login.
+pub fn with_advice(said: String, image: &str, registry: Option<&str>, login: Option<&Login>, locale: Locale) -> String {
+    let Some(registry) = registry.filter(|_| is_of_a_login(&said, image)).map(str::to_owned) else { return said };
     let advice = match login {
         None => td_string!(locale, deployments.engine.needs_login, registry = registry),
         Some(login) => {
@@ -140,12 +142,20 @@ pub fn with_advice(said: String, registry: &str, login: Option<&Login>, locale: 
     format!("{}. {advice}", said.trim_end_matches('.'))
 }
 
-/// Whether a registry's words are about who asks. Engines pass them on with many statuses, 500 among them.
-fn is_of_a_login(said: &str) -> bool {
-    let said = said.to_lowercase();
-    ["authentication", "unauthorized", "credentials", "denied", "incorrect username"]
-        .iter()
-        .any(|word| said.contains(word))
+/// Whether words are about who asks; what was asked for may stand in them. Engines pass a registry's words on with
+/// many statuses, 500 among them.
+fn is_of_a_login(said: &str, asked: &str) -> bool {
+    const REFUSALS: [&str; 7] = [
+        "401 unauthorized",
+        "403 forbidden",
+        "unauthorized:",
+        "denied:",
+        "pull access denied",
+        "no basic auth credentials",
+        "incorrect username",
+    ];
+    let said = said.replace(asked, "").to_lowercase();
+    REFUSALS.iter().any(|refusal| said.contains(refusal))
 }
 
 #[cfg(test)]
@@ -154,21 +164,25 @@ mod tests {
 
     #[test]
     fn advice_follows_words_about_a_login_alone() {
-        let advised = |said: &str| with_advice(said.to_owned(), "quay:5000", None, Locale::en);
+        let advised =
+            |said: &str, image: &str| with_advice(said.to_owned(), image, Some("quay:5000"), None, Locale::en);
 
         for said in [
             "login attempt to http://quay:5000/v2/ failed with status: 401 Unauthorized",
             "Get \"http://quay:5000/v2/app/manifests/1\": no basic auth credentials",
-            "pull access denied for app, repository does not exist or may require 'docker login': denied: requested \
-             access to the resource is denied",
-            "Error response from daemon: incorrect username or password",
+            "pull access denied for app, repository does not exist or may require 'docker login'",
+            "unauthorized: incorrect username or password",
+            "unexpected status code 403 Forbidden",
         ] {
-            assert_eq!(
-                advised(said),
-                format!("{said}. quay:5000 asks for a login. Keep its user and password under Registries."),
-            );
+            let advice = "If the name is right, quay:5000 wants a login. Keep its user and password under Registries.";
+            assert_eq!(advised(said, "quay:5000/app"), format!("{said}. {advice}"));
         }
-        let other = "manifest for quay:5000/app:2 not found: manifest unknown: manifest unknown";
-        assert_eq!(advised(other), other);
+        for (said, image) in [
+            ("manifest for quay:5000/denied:2 not found: manifest unknown", "quay:5000/denied:2"),
+            ("dial tcp: lookup credentials.example.org: no such host", "credentials.example.org/app"),
+            ("proxyconnect tcp: Proxy Authentication Required", "quay:5000/app"),
+        ] {
+            assert_eq!(advised(said, image), said);
+        }
     }
 }

@@ -36,7 +36,7 @@ const GATHER: Duration = Duration::from_millis(80);
 const GATHER_AT_MOST: Duration = Duration::from_millis(400);
 
 /// When a container is looked at again after an event, each counted from the look before. An engine tells of an end,
-/// a pause or a new name before its own list shows it: as soon as a network has been left, or a disk has answered.
+/// a pause or a new name before its own list shows it, which waits for a network to be left or a disk to answer.
 const AGAIN: [Duration; 4] =
     [Duration::from_millis(300), Duration::from_millis(700), Duration::from_millis(1500), Duration::from_secs(3)];
 
@@ -100,9 +100,10 @@ impl Dirty {
 struct Settling(BTreeMap<String, (Instant, usize)>);
 
 impl Settling {
-    /// They were looked at because of an event.
+    /// They were looked at because of an event. So many that each look is a list of all are looked at once more.
     fn begin(&mut self, ids: &BTreeSet<String>, now: Instant) {
-        self.0.extend(ids.iter().map(|id| (id.clone(), (now + AGAIN[0], 0))));
+        let look = if ids.len() > FEW { AGAIN.len() - 1 } else { 0 };
+        self.0.extend(ids.iter().map(|id| (id.clone(), (now + AGAIN[look], look))));
     }
 
     /// When the next look is due.
@@ -474,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_is_looked_at_again_until_it_has_settled() {
+    fn a_container_is_looked_at_again_for_some_seconds() {
         let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
         let mut settling = Settling::default();
         let begun = Instant::now();

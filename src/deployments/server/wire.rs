@@ -184,14 +184,35 @@ impl Wire {
     + Sync
     + 'static {
         let wire = self.clone();
-        move |request| {
+        move |mut request| {
             let wire = wire.clone();
+            for_urls(request.headers_mut());
             Box::pin(async move {
                 let path = request.uri().path();
                 let endless = path.ends_with("/events") || path.ends_with("/images/create");
                 let most = if endless { u64::MAX } else { GREATEST_ANSWER };
                 Ok(wire.send(request, most).await?)
             })
+        }
+    }
+}
+
+/// Writes a registry's login in the alphabet that engines read (RFC 4648 §5): the typed client writes it in the other
+/// one, and an engine passes over in silence what it cannot read.
+fn for_urls(headers: &mut header::HeaderMap) {
+    if let Some(login) = headers.get_mut("x-registry-auth") {
+        let bytes: Vec<u8> = login
+            .as_bytes()
+            .iter()
+            .map(|byte| match byte {
+                b'+' => b'-',
+                b'/' => b'_',
+                byte => *byte,
+            })
+            .collect();
+        if let Ok(mut value) = header::HeaderValue::from_bytes(&bytes) {
+            value.set_sensitive(true);
+            *login = value;
         }
     }
 }

@@ -637,7 +637,9 @@ fn ContainerRow(list: List, id: String) -> impl IntoView {
 /// An image whose tag stays in sight where its name is too long.
 fn image_name(image: &str) -> AnyView {
     let last = image.rfind('/').map_or(0, |slash| slash + 1);
-    let tag = image[last..].find([':', '@']).map_or(image.len(), |colon| last + colon);
+    // A digest says nothing at a glance; the whole name stands in the title.
+    let image = image[last..].find('@').map_or(image, |at| &image[..last + at]);
+    let tag = image[last..].find(':').map_or(image.len(), |colon| last + colon);
     let (name, tag) = if image.len() - tag > LONGEST_TAG { (image, "") } else { image.split_at(tag) };
     view! {
         <span class="image__whole">
@@ -648,7 +650,7 @@ fn image_name(image: &str) -> AnyView {
     .into_any()
 }
 
-/// Letters of a tag that are always shown; a digest is longer.
+/// Letters of a tag that are always shown.
 const LONGEST_TAG: usize = 24;
 
 /// The first three ports and how many more.

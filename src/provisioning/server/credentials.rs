@@ -162,8 +162,7 @@ fn read(id: Id<Credential>, row: &Row) -> anyhow::Result<Found> {
 }
 
 fn unseal(state: &State, found: &Found) -> anyhow::Result<Secret> {
-    let bytes = seal::open(state, &purpose(found.id), &found.sealed)?;
-    let text = Zeroizing::new(std::str::from_utf8(&bytes).context("reading a secret")?.to_owned());
+    let text = seal::open_text(state, &purpose(found.id), &found.sealed)?;
     Ok(match found.kind {
         CredentialKind::SshKey => {
             Secret::SshKey { private: text, public: found.public_key.clone().context("a key has no public part")? }

@@ -20,6 +20,7 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::{
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
@@ -87,6 +88,27 @@ pub fn seal(state: &State, purpose: &str, plain: &[u8]) -> anyhow::Result<String
 /// When it was changed, was sealed for another purpose, or its master key is not in the data folder.
 pub fn open(state: &State, purpose: &str, sealed: &str) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     state.seals.open(purpose, sealed)
+}
+
+/// As [`open`], for a text.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_text(state: &State, purpose: &str, sealed: &str) -> anyhow::Result<Zeroizing<String>> {
+    let bytes = open(state, purpose, sealed)?;
+    Ok(Zeroizing::new(std::str::from_utf8(&bytes).context("reading a secret")?.to_owned()))
+}
+
+/// Seals the text of a field in its place; anything else stays.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_field(state: &State, purpose: &str, field: Option<&mut Value>) -> anyhow::Result<()> {
+    if let Some(Value::String(text)) = field {
+        let plain = Zeroizing::new(std::mem::take(text));
+        *text = seal(state, purpose, plain.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// The master keys of the data folder, the current one first. There is more than one only while
