@@ -6,8 +6,12 @@ use figment::{
     providers::{Env, Format, Toml},
     value::{Dict, Value},
 };
-use serde::Deserialize;
-use std::{collections::HashSet, net::SocketAddr, path::PathBuf};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use std::{
+    collections::HashSet,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 /// The reference with every key, its meaning and its default.
 pub const DEFAULTS: &str = include_str!("defaults.toml");
@@ -46,7 +50,8 @@ pub struct Server {
     pub public_url: String,
     /// The domain below which each customer has a name; empty for none.
     pub base_domain: String,
-    /// Networks of proxies whose forwarding headers are believed.
+    /// Addresses and networks of proxies whose forwarding headers are believed.
+    #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// The greatest request body in bytes.
     pub body_limit: usize,
@@ -310,9 +315,31 @@ fn secrets_from_files(mut figment: Figment, problems: &mut Vec<String>) -> Figme
     figment
 }
 
+/// Networks, an address being the network of itself.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ipnet::IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let network = |text: &String| {
+        let address = || text.parse::<IpAddr>().map(ipnet::IpNet::from);
+        text.parse().or_else(|_| address()).map_err(|_| {
+            D::Error::custom(format!("{text:?} is neither an IP address nor a network such as 10.0.0.0/8"))
+        })
+    };
+    texts.iter().map(network).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_proxy_is_trusted_by_its_address_or_its_network() {
+        let config = Config::from_text("server.trusted_proxies = [\"10.0.0.0/8\", \"127.0.0.1\", \"::1\"]");
+
+        let trusted: Vec<_> =
+            config.expect("it is good").server.trusted_proxies.iter().map(ToString::to_string).collect();
+
+        assert_eq!(trusted, ["10.0.0.0/8", "127.0.0.1/32", "::1/128"]);
+    }
 
     #[test]
     fn the_defaults_are_complete_and_valid() {

@@ -590,7 +590,8 @@ async fn a_hostile_playbook_finds_nothing_of_the_server() {
         cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' >/tmp/said
         grep -c \"$word\" /tmp/said
         grep -rlas --devices=skip --exclude-dir=proc --exclude-dir=sys --exclude-dir=usr \"$word\" / | head
-        ls -d {data} /var/lib {home}/.ssh /home/* /var/run/docker.sock {socket} 2>/dev/null
+        ls -d {data} /var/lib {home}/.ssh /var/run/docker.sock {socket} 2>/dev/null
+        find {home} /home/* -maxdepth 1 -type f 2>/dev/null
         find / -path /proc -prune -o -path /usr -prune -o -type s -print 2>/dev/null
         ls /proc | grep -c '^{pid}$'
         for folder in /usr /bin /usr/lib; do [ -w $folder ] && echo \"$folder can be written\"; done

@@ -3,6 +3,7 @@
 use super::{
     convert,
     engine::Engine,
+    fault::Fault,
     reach,
     reference::{is_image, searched},
     wire::{Wire, escaped},
@@ -225,10 +226,10 @@ pub async fn search_images(
     let path = engine.path(&format!("/images/search?term={}&limit={limit}", escaped(term)));
     let found = engine.wait(SEARCH_DEADLINE, wire.get(&path, SEARCH_DEADLINE)).await;
     let found = found.and_then(|answer| convert::found(&answer, searched(term)));
-    found.map_err(|fault| match fault.error(locale) {
-        // It is the registry that is away, and the engine says so in its own words.
-        Error::Conflict { message } => Error::unavailable("registry", message),
-        other => other,
+    found.map_err(|fault| match fault {
+        // It is the registry that is away. Engines tell so with many statuses, each in its own words.
+        Fault::Said { message, .. } => Error::unavailable("registry", message),
+        fault => fault.error(locale),
     })
 }
 
