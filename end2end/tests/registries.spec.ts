@@ -45,6 +45,8 @@ test('a registry is tried when it is saved, and pulls sign in there', async ({ p
   await dialog.getByRole('button', { name: 'Pull', exact: true }).click();
   await expect(dialog.getByText('Done', { exact: true })).toBeVisible({ timeout: 30_000 });
   expect(await docker('images', '--quiet', image)).not.toBe('');
+  // The same image has another name for the other stories of this engine.
+  await docker('rmi', image);
 });
 
 /** A registry that is searched, which Debian's cannot be: what it holds comes from that one all the same. */
@@ -90,6 +92,7 @@ test('a registry is searched, and what it has is pulled from it', async ({ page,
     await dialog.getByRole('button', { name: 'Pull', exact: true }).click();
     await expect(dialog.getByText('Done', { exact: true })).toBeVisible({ timeout: 30_000 });
     expect(await docker('images', '--quiet', `${address}/muelle/busybox:1`)).not.toBe('');
+    await docker('rmi', `${address}/muelle/busybox:1`);
   } finally {
     server.closeAllConnections();
     server.close();
