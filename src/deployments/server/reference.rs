@@ -46,9 +46,7 @@ impl Reference {
 /// The registry that a name begins with; `None` for the names of Docker Hub.
 pub fn registry_of(name: &str) -> Option<&str> {
     let (first, _) = name.split_once('/')?;
-    let is_registry =
-        first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|byte| byte.is_ascii_uppercase());
-    is_registry.then_some(first)
+    searched(name).or_else(|| first.bytes().any(|byte| byte.is_ascii_uppercase()).then_some(first))
 }
 
 /// The registry that an engine searches for a term; `None` where it searches Docker Hub.

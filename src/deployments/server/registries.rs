@@ -154,7 +154,8 @@ fn is_of_a_login(said: &str, asked: &str) -> bool {
         "no basic auth credentials",
         "incorrect username",
     ];
-    let said = said.replace(asked, "").to_lowercase();
+    // As a word of its own: "auth" stands in "unauthorized" too.
+    let said = said.replace(&format!(" {asked}"), "").to_lowercase();
     REFUSALS.iter().any(|refusal| said.contains(refusal))
 }
 
@@ -177,6 +178,8 @@ mod tests {
             let advice = "If the name is right, quay:5000 wants a login. Keep its user and password under Registries.";
             assert_eq!(advised(said, "quay:5000/app"), format!("{said}. {advice}"));
         }
+        let short = advised("unauthorized: access to the requested resource is not authorized", "auth");
+        assert!(short.contains("wants a login"), "{short}");
         for (said, image) in [
             ("manifest for quay:5000/denied:2 not found: manifest unknown", "quay:5000/denied:2"),
             ("dial tcp: lookup credentials.example.org: no such host", "credentials.example.org/app"),
